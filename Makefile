@@ -1,0 +1,46 @@
+# make serve   sets itself up and serves the dashboard      make test   sets itself up and runs every check
+# make lock    renews constraints.txt                        make setup  only sets up
+
+PYTHON ?= python3
+BIN := .venv/bin
+export HOST ?= 127.0.0.1
+export PORT ?= 8000
+export SERVER ?= daphne
+
+.PHONY: serve setup test lock format
+serve: setup
+	@exec $(BIN)/python manage.py serve --prepare
+
+setup: .venv/installed .env staticfiles/staticfiles.json
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.12 make ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.txt constraints.txt | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.env:
+	@umask 077 && $(PYTHON) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50))' > $@
+
+staticfiles/staticfiles.json: .venv/installed .env $(shell find static -type f)
+	@$(BIN)/python manage.py collectstatic --noinput --clear --verbosity 0
+	@touch $@
+
+test: .venv/installed-dev .env staticfiles/staticfiles.json
+	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/checks
+
+format: .venv/installed-dev
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/djlint --reformat --quiet templates metrics
+
+lock: | .venv/bin/python
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet --disable-pip-version-check $$(sed '/^-/d; s/ *#.*//; s/;.*//' requirements.txt requirements-dev.txt)
+	{ echo "# Exact versions of everything; made by 'make lock' from requirements.txt and requirements-dev.txt."; \
+	  build/lock/bin/pip freeze --exclude pip --exclude setuptools; } > constraints.txt
+	rm -rf build/lock

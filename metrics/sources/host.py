@@ -1,0 +1,69 @@
+"""This machine's own numbers, through psutil, in a thread of its own."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+
+from metrics.catalogue import Group, InvalidValueError, Value, metrics_of
+from metrics.choices import Choices
+from metrics.inquiry import Inquiry
+from metrics.reading import Problem, Reading
+from metrics.sources.containers import count_containers
+
+
+class HostSource:
+    """Answers for the `system` group. A metric it cannot know is `missing`, a machine that hangs is `unreachable`."""
+
+    def __init__(self) -> None:
+        # psutil keeps its last CPU times per thread, so it must always be the same one.
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="host")
+        self._inquiry = Inquiry(self._ask)
+        self._is_primed = False
+        self._probes: dict[str, Callable[[], float | int | None]] = {
+            "cpu": self._measure_cpu,
+            "ram": lambda: psutil.virtual_memory().percent,
+            "containers": count_containers,
+        }
+
+    def _measure_cpu(self) -> float:
+        """CPU use of all cores in % since the last call. The first has nothing to compare with: it measures 50 ms."""
+        interval = None if self._is_primed else 0.05
+        self._is_primed = True
+        return psutil.cpu_percent(interval=interval)
+
+    async def _ask(self) -> Reading:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._measure)
+
+    def _measure(self) -> Reading:
+        """Ask every probe (blocking)."""
+        values: dict[str, Value] = {}
+        problems: dict[str, Problem] = {}
+        for metric in metrics_of(Group.SYSTEM):
+            values[metric.key] = None
+            try:
+                probe = self._probes.get(metric.key)
+                number = probe() if probe else None
+                if number is None:
+                    problems[metric.key] = Problem.MISSING
+                else:
+                    values[metric.key] = metric.accept(number)
+            except InvalidValueError:
+                problems[metric.key] = Problem.INVALID
+            except (OSError, psutil.Error):
+                problems[metric.key] = Problem.UNREACHABLE
+        return Reading(values, problems)
+
+    async def read(self, choices: Choices, groups: Collection[Group], deadline_s: float) -> Mapping[Group, Reading]:
+        """Return the reading of `system` within `deadline_s` seconds; other groups are not the host's: `missing`."""
+        try:
+            reading = await self._inquiry.answer(deadline_s)
+        except TimeoutError:
+            reading = Reading.failed(Group.SYSTEM, Problem.UNREACHABLE)
+        return {group: reading if group is Group.SYSTEM else Reading.failed(group, Problem.MISSING) for group in groups}
+
+    async def aclose(self) -> None:
+        """Let go of the thread; a measurement under way is not waited for."""
+        await self._inquiry.aclose()
+        self._executor.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,146 @@
+"""Reads the plain keys that the AI engine writes into Redis.
+
+All keys of all groups in one round trip; whatever does not answer in time is `unreachable`, never invented.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Mapping
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from metrics.catalogue import Group, InvalidValueError, Metric, Value, metrics_of
+from metrics.choices import Choices
+from metrics.parsing import parse_number, parse_value
+from metrics.reading import Problem, Reading
+
+logger = logging.getLogger(__name__)
+
+#: What Redis answered for one key: bytes, None where there is none, an error where it holds another type.
+Answer = bytes | Exception | None
+
+
+def heartbeat_key(group: Group) -> str:
+    """The key where a group's producer may say when it last wrote, in Unix seconds."""
+    return f"{group}:updated_at"
+
+
+def safe_address(url: str) -> str:
+    """A Redis URL for people and logs: without user, password and options."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return f"unix://{parts.path}"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "localhost"
+    return f"{parts.scheme}://{host}:{parts.port or 6379}{parts.path}"
+
+
+class RedisSource:
+    """One connection to the Redis at `url` (see redis.Redis.from_url); opened at the first read, reopened by itself."""
+
+    def __init__(self, url: str) -> None:
+        self.address = safe_address(url)
+        # Deadlines are ours (asyncio.timeout below); redis-py tries once more where a kept connection was dead.
+        self._client: Redis = Redis.from_url(
+            url, socket_timeout=None, socket_connect_timeout=None, retry=Retry(NoBackoff(), 1)
+        )
+        self._unreachable_since: float | None = None
+
+    async def read(self, choices: Choices, groups: Collection[Group], deadline_s: float) -> Mapping[Group, Reading]:
+        """Return one reading per group, all from a single round trip of at most `deadline_s` seconds."""
+        keys = [key for group in groups for key in keys_of(group)]
+        try:
+            async with asyncio.timeout(deadline_s):
+                answers = dict(zip(keys, await self._get(keys), strict=True))
+        except (TimeoutError, OSError, RedisError) as error:
+            self._note_unreachable(error, deadline_s)
+            return {group: Reading.failed(group, Problem.UNREACHABLE) for group in groups}
+        self._note_reachable()
+        now = time.time()
+        return {group: compose_reading(group, answers, now=now, max_age_s=choices[group].max_age_s) for group in groups}
+
+    async def _get(self, keys: list[str]) -> list[Answer]:
+        # A pipeline of GETs, not MGET: MGET answers null for a key of another type, which is `invalid`, not `missing`.
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.get(key)
+            answers: list[Answer] = await pipeline.execute(raise_on_error=False)
+        for answer in answers:  # refusals of the whole connection (NOAUTH, LOADING) are not about a key's type
+            if isinstance(answer, ResponseError) and not str(answer).startswith("WRONGTYPE"):
+                raise answer
+        return answers
+
+    def _note_unreachable(self, error: Exception, deadline_s: float) -> None:
+        if self._unreachable_since is None:
+            self._unreachable_since = time.monotonic()
+            why = f"no answer within {deadline_s:.2f} s" if isinstance(error, TimeoutError) else error
+            logger.warning(
+                "Redis at %s is unreachable: %s. Its metrics are null; asking at each tick.", self.address, why
+            )
+
+    def _note_reachable(self) -> None:
+        if self._unreachable_since is not None:
+            logger.info("Redis at %s is back after %.0f s.", self.address, time.monotonic() - self._unreachable_since)
+            self._unreachable_since = None
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._client.aclose()
+
+
+def keys_of(group: Group) -> list[str]:
+    """Every Redis key that is read for `group`."""
+    return [key for metric in metrics_of(group) for key in metric.redis_keys] + [heartbeat_key(group)]
+
+
+def compose_reading(group: Group, answers: Mapping[str, Answer], *, now: float, max_age_s: float) -> Reading:
+    """Turn Redis's answers into a reading; where the heartbeat is older than `max_age_s`, its values are stale."""
+    values: dict[str, Value] = {}
+    problems: dict[str, Problem] = {}
+    observed, is_stale = judge_heartbeat(answers[heartbeat_key(group)], now=now, max_age_s=max_age_s)
+    for metric in metrics_of(group):
+        try:
+            values[metric.key] = pick_value(metric, answers)
+        except InvalidValueError:
+            values[metric.key] = None
+            problems[metric.key] = Problem.INVALID
+            continue
+        if values[metric.key] is None:
+            problems[metric.key] = Problem.MISSING
+        elif is_stale:
+            problems[metric.key] = Problem.STALE
+    return Reading(values, problems, observed)
+
+
+def pick_value(metric: Metric, answers: Mapping[str, Answer]) -> Value:
+    """The value under the first of the metric's keys that exists, None where none does; raises InvalidValueError."""
+    for key in metric.redis_keys:
+        answer = answers[key]
+        if isinstance(answer, Exception):
+            raise InvalidValueError(f"{key} does not hold a string")
+        if answer is not None:
+            return parse_value(metric, answer)
+    return None
+
+
+def judge_heartbeat(answer: Answer, *, now: float, max_age_s: float) -> tuple[float | None, bool]:
+    """Return when the producer says it wrote (None: it does not say) and whether that makes its values stale.
+
+    A heartbeat that is not a time, or that lies further ahead than `max_age_s`, tells no age: what hides behind it may
+    be old, so it is stale.
+    """
+    if answer is None:
+        return None, False
+    try:
+        if isinstance(answer, Exception):
+            raise InvalidValueError("not a string")
+        observed = float(parse_number(answer))
+    except (InvalidValueError, OverflowError):
+        return None, True
+    if abs(observed) > 1e11:  # not Unix seconds: milliseconds, say
+        return None, True
+    return round(observed, 3), abs(now - observed) > max_age_s

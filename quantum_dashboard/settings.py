@@ -1,0 +1,189 @@
+"""Every setting, read from the environment (and `.env`) through environs.
+
+A wrong value stops the start with a message that names its variable. `.env.example` shows them all.
+"""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvError, EnvValidationError, ValidationError, validate
+from redis.connection import parse_url as parse_redis_url
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env(eager=False)  # not eager: all wrong values are reported together, by env.seal() below
+env.read_env(BASE_DIR / ".env", recurse=False)
+
+
+def redis_url(value: str) -> None:
+    """Refuse what redis-py would refuse later, without repeating a password in the message."""
+    try:
+        parse_redis_url(value)  # type: ignore[no-untyped-call]
+    except ValueError as error:
+        message = "Not a Redis URL: use redis://[user:password@]host:port/db, rediss:// or unix://."
+        raise ValidationError(message) from error
+
+
+def origin(value: str) -> None:
+    """Accept `*`, `null`, `https://host[:port]` or `host`."""
+    parts = urlsplit(value if "://" in value else f"//{value}")
+    if value not in {"*", "null"} and (not parts.hostname or parts.path or parts.query):
+        raise ValidationError(f"{value!r} is not an origin: use https://host[:port], or * for all.")
+
+
+# --- What runs here ---------------------------------------------------------------------------------------------------
+
+# Development mode: tracebacks in the browser and a built-in SECRET_KEY. Never in production.
+DEBUG: bool = env.bool("DEBUG", default=False)
+# Signs sessions. Required unless DEBUG; `make serve` writes a random one into .env.
+SECRET_KEY: str = env.str("SECRET_KEY", default="")
+# Host names this site answers to. The default suits a server on this machine only.
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+# Served over HTTPS (by nginx, say): secure cookies, HSTS, redirects from http.
+HTTPS: bool = env.bool("HTTPS", default=False)
+# Where rows are kept: sqlite:///path or postgres://user:password@host:port/name.
+DATABASE: dict[str, Any] = env.dj_db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+# The channel layer and the publishers' lease. Unset: in memory, one process.
+REDIS_URL: str | None = env.str("REDIS_URL", default=None, validate=redis_url)
+# Where the AI engine writes its keys; may be another Redis than REDIS_URL.
+METRICS_REDIS_URL: str = env.str(
+    "METRICS_REDIS_URL", default=REDIS_URL or "redis://127.0.0.1:6379/0", validate=redis_url
+)
+# Seconds between two snapshots.
+STREAM_INTERVAL: float = env.float("STREAM_INTERVAL", default=3.0, validate=validate.Range(0.05, 3600))
+# Sites (besides this one) whose pages may open the stream; * for all. Programs without an Origin are always let in.
+STREAM_ALLOWED_ORIGINS: list[str] = env.list("STREAM_ALLOWED_ORIGINS", default=[], validate=lambda v: [*map(origin, v)])
+# Whether server processes publish too (where REDIS_URL is shared, one of all publishers holds the lease).
+STREAM_PUBLISHER: bool = env.bool("STREAM_PUBLISHER", default=True)
+# Makes the simulated values repeatable; unset, each start differs.
+MOCK_SEED: int | None = env.int("MOCK_SEED", default=None)
+# How much is logged: DEBUG, INFO, WARNING or ERROR.
+LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
+
+try:
+    env.seal()
+except EnvValidationError as error:
+    reasons: Any = error.error_messages
+    complaints = "; ".join(f"{name}: {' '.join(map(str, why))}" for name, why in reasons.items())
+    raise ImproperlyConfigured(f"Wrong value in the environment or in .env: {complaints}") from None
+except EnvError as error:
+    raise ImproperlyConfigured(str(error)) from None
+
+if not SECRET_KEY:
+    if not DEBUG:
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set. Put a long random string into the environment or into .env "
+            "(`make setup` writes one), or set DEBUG=true on a development machine."
+        )
+    SECRET_KEY = "development-only-" + "0" * 40
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "streaming",  # before daphne: its runserver streams
+    "daphne",
+    "metrics",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "quantum_dashboard.urls"
+ASGI_APPLICATION = "quantum_dashboard.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+DATABASES = {"default": DATABASE}
+if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASE.setdefault("OPTIONS", {}).update(
+        timeout=5,  # seconds a writer waits for another
+        transaction_mode="IMMEDIATE",
+        init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    )
+elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
+    DATABASE.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "health_check_interval": 10, "socket_keepalive": True}]},
+    }
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "servestatic.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# Nothing a client may send us is large; Daphne's own limit keeps the rest out (runserver reads these two).
+DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = DAPHNE_WEBSOCKET_MAX_FRAME_SIZE = 4096
+
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^stream/health"]  # monitors ask the process itself, past the proxy
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+# Whether all subdomains are HTTPS only, for ever, is for their owner to say, not for one application on them.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+X_FRAME_OPTIONS = "DENY"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "django.channels.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "metrics": {"level": LOG_LEVEL},
+        "streaming": {"level": LOG_LEVEL},
+    },
+}

@@ -1,0 +1,12 @@
+"""The addresses: the page, the stream's HTTP views, the admin."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from streaming.views import dashboard
+
+urlpatterns = [
+    path("", dashboard, name="dashboard"),
+    path("stream/", include("streaming.urls")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,104 @@
+"""One open connection, as the hub sees it.
+
+A client is in one of two states. Either it has everything: then the hub's sweep sends it each new snapshot directly,
+with no task. Or it is catching up: then a task of its own walks the hub's recent snapshots at the client's pace. A new
+connection with `since`, and one whose socket is full, are the same case. So every client gets every snapshot once and
+in order, a slow one holds up nobody, and what it has not got yet is kept once for all, in the hub.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+from streaming.eager import begin
+
+if TYPE_CHECKING:
+    from streaming.hub import Frame, Hub
+
+logger = logging.getLogger(__name__)
+
+Send = Callable[[Mapping[str, Any]], Coroutine[Any, Any, None]]
+
+#: How many snapshots of a replay are sent before others get a turn.
+BURST = 32
+
+
+class Client:
+    """A connection's place in the stream. `next`: sequence number of the first snapshot that it has not been sent."""
+
+    __slots__ = ("_catching_up", "_hub", "_send", "_task", "is_gone", "next")
+
+    def __init__(self, hub: "Hub", send: Send, first: int, task: asyncio.Task[Any] | None = None) -> None:
+        """`send` is the connection's ASGI send, `task` the one that its application runs in."""
+        self._hub = hub
+        self._send = send
+        self.next = first
+        self._task = task
+        self.is_gone = False
+        self._catching_up: asyncio.Task[None] | None = None
+
+    @property
+    def is_catching_up(self) -> bool:
+        return self._catching_up is not None
+
+    def offer(self, frame: "Frame", sequence: int) -> None:
+        """Send `frame` now, unless this client is catching up: then its task will come to it."""
+        if self._catching_up is not None or self.is_gone:
+            return
+        self.next = sequence + 1
+        try:
+            rest = begin(self._send(frame.message))
+        except (OSError, RuntimeError):  # what servers raise for a connection that is closed or closing
+            self._hub.leave(self)
+        else:
+            if rest is not None:
+                self._catching_up = asyncio.create_task(self._catch_up(rest))
+
+    def catch_up(self) -> None:
+        """Send what this client has not got: directly if it is one snapshot, else in a task at the client's pace."""
+        frame = self._hub.frame(self.next)
+        if frame is not None and self.next + 1 == self._hub.end:
+            self.offer(frame, self.next)
+        elif frame is not None:
+            self._catching_up = asyncio.create_task(self._catch_up())
+
+    async def _catch_up(self, rest: Awaitable[None] | None = None) -> None:
+        """Await the `rest` of a send that had to wait, then send snapshot after snapshot until none is left."""
+        try:
+            if rest is not None:
+                async with asyncio.timeout(self._hub.patience_s):
+                    await rest
+            burst = 0
+            while (frame := self._hub.frame(self.next)) is not None:
+                self.next = max(self.next, self._hub.first) + 1
+                async with asyncio.timeout(self._hub.patience_s):
+                    await self._send(frame.message)
+                burst += 1
+                if burst % BURST == 0:
+                    await asyncio.sleep(0)
+        except TimeoutError:
+            self._hub.note_stuck(self)
+            await self.close(1013)
+        except (OSError, RuntimeError):
+            self._hub.leave(self)
+        finally:
+            self._catching_up = None
+
+    async def close(self, code: int, patience_s: float | None = None) -> None:
+        """Close the connection with `code`; where that does not get through in time, end its application."""
+        self._hub.leave(self)
+        try:
+            async with asyncio.timeout(self._hub.patience_s if patience_s is None else patience_s):
+                await self._send({"type": "websocket.close", "code": code})
+        except TimeoutError:
+            if self._task is not None:
+                self._task.cancel()
+        except (OSError, RuntimeError):
+            pass  # closed already
+
+    def forget(self) -> None:
+        """Send nothing more; called by the hub when the client leaves."""
+        self.is_gone = True
+        if self._catching_up is not None and self._catching_up is not asyncio.current_task():
+            self._catching_up.cancel()

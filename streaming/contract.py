@@ -1,0 +1,116 @@
+"""The wire contract, as a check that anybody can run against any server."""
+
+import json
+from typing import Any
+
+from metrics.catalogue import CATALOGUE, Group, InvalidValueError
+from metrics.choices import SourceKind
+from metrics.reading import Problem
+from metrics.snapshot import format_time
+
+#: Every key of a message, in its order.
+KEYS = (
+    "timestamp",
+    "datetime",
+    *(metric.key for metric in CATALOGUE),
+    "previous",
+    "interval",
+    "sources",
+    "problems",
+    "observed",
+)
+
+Message = dict[str, Any]
+
+
+def find_violations(text: str, before: Message | None = None) -> tuple[Message, list[str]]:
+    """Return a message decoded and everything in it that breaks the contract, one sentence each.
+
+    `before` is the message that came before it on the same connection. What cannot be decoded is returned as {}.
+    """
+    try:
+        message = json.loads(text, parse_constant=lambda name: name)
+    except ValueError as error:
+        return {}, [f"not JSON: {error}"]
+    if not isinstance(message, dict):
+        return {}, ["not a JSON object"]
+    if missing := [key for key in KEYS if key not in message]:
+        return message, [f"no key {key!r}" for key in missing]
+    violations = []
+    if [key for key in message if key in KEYS] != list(KEYS):
+        violations.append(f"keys are not in the order {', '.join(KEYS)}")
+    violations += [f"unknown key {key!r}" for key in message if key not in KEYS]
+    violations += check_time(message) or (check_sequence(message, before) if before else [])
+    violations += check_provenance(message) or check_values(message)
+    return message, violations
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_time(message: Message) -> list[str]:
+    """The times' types and agreement."""
+    timestamp, previous, interval = message["timestamp"], message["previous"], message["interval"]
+    if not is_number(timestamp):
+        return [f"timestamp is {timestamp!r}, not a number"]
+    violations = []
+    if round(timestamp, 3) != timestamp:
+        violations.append(f"timestamp {timestamp!r} has more than milliseconds")
+    if message["datetime"] != format_time(timestamp):
+        violations.append(f"datetime {message['datetime']!r} is not the timestamp's {format_time(timestamp)!r}")
+    if not is_number(interval) or interval <= 0:
+        violations.append(f"interval is {interval!r}, not a number of seconds")
+    if previous is not None and not (is_number(previous) and previous < timestamp):
+        violations.append(f"previous is {previous!r}, not an earlier timestamp or null")
+    return violations
+
+
+def check_sequence(message: Message, before: Message) -> list[str]:
+    """Order, gaps and spacing."""
+    if not is_number(before.get("timestamp")):
+        return []
+    step = message["timestamp"] - before["timestamp"]
+    if step <= 0:
+        return [f"timestamp {message['timestamp']} is not after {before['timestamp']}"]
+    if message["previous"] != before["timestamp"]:
+        return [f"gap: previous is {message['previous']}, but {before['timestamp']} was received last"]
+    interval = message["interval"]
+    if abs(step - interval) > max(0.5 * interval, 0.25):
+        return [f"spacing: {step:.3f} s after the one before, at an interval of {interval:g} s"]
+    return []
+
+
+def check_provenance(message: Message) -> list[str]:
+    """Sources, problems and observed."""
+    sources, problems, observed = message["sources"], message["problems"], message["observed"]
+    if not all(isinstance(part, dict) for part in (sources, problems, observed)):
+        return ["sources, problems and observed are not all objects"]
+    keys = {metric.key for metric in CATALOGUE}
+    violations = []
+    if set(sources) != set(Group) or not set(sources.values()) <= set(SourceKind):
+        violations.append(f"sources is {sources!r}, not one of {', '.join(SourceKind)} for each group")
+    if not set(problems) <= keys or not set(problems.values()) <= set(Problem):
+        violations.append(f"problems is {problems!r}, not metrics with one of {', '.join(Problem)}")
+    if not set(observed) <= set(Group) or not all(map(is_number, observed.values())):
+        violations.append(f"observed is {observed!r}, not groups with Unix seconds")
+    return violations
+
+
+def check_values(message: Message) -> list[str]:
+    """Each metric's type and range, and that null has a reason."""
+    violations = []
+    for metric in CATALOGUE:
+        value = message[metric.key]
+        if value is None:
+            if message["problems"].get(metric.key) in {None, Problem.STALE}:
+                violations.append(f"{metric.key} is null without a reason")
+            continue
+        try:
+            accepted = metric.accept(value)
+        except (InvalidValueError, TypeError) as error:
+            violations.append(f"{metric.key}: {error}")
+            continue
+        if accepted != value or (metric.type is int and not isinstance(value, int)):
+            violations.append(f"{metric.key} is {value!r}, not {accepted!r}")
+    return violations

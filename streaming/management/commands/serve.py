@@ -1,0 +1,73 @@
+"""Serves the dashboard: what `make serve` runs."""
+
+import os
+import secrets
+from argparse import ArgumentParser
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.module_loading import import_string
+
+from streaming.servers import Address, ServerError
+
+SERVERS = ("daphne", "uvicorn")
+
+
+class Command(BaseCommand):
+    """`serve [--server S] [--host H] [--port P] [--prepare]`."""
+
+    help = "Serve the dashboard until SIGTERM or Ctrl-C."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--server", choices=SERVERS, default=os.environ.get("SERVER") or "daphne")
+        parser.add_argument(
+            "--host", default=os.environ.get("HOST") or "127.0.0.1", help="default: $HOST or %(default)s"
+        )
+        parser.add_argument("--port", default=os.environ.get("PORT") or "8000", help="default: $PORT or %(default)s")
+        parser.add_argument("--prepare", action="store_true", help="first migrate and create a first staff user")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host, port = options["host"], options["port"]
+        if not port.isdigit() or int(port) > 65535:
+            raise CommandError(f"PORT is {port!r}: it must be a number from 0 to 65535.")
+        if options["server"] not in SERVERS:
+            raise CommandError(f"SERVER is {options['server']!r}: it must be one of {', '.join(SERVERS)}.")
+        if options["prepare"]:
+            call_command("migrate", verbosity=0)
+            self.create_first_user()
+        server = import_module(f"streaming.servers.{options['server']}_server")
+        application = import_string(settings.ASGI_APPLICATION)
+        try:
+            server.run(application, Address(host, int(port)), self.show_addresses)
+        except ServerError as error:
+            raise CommandError(
+                f"{error} Is port {port} in use, or {host} not an address of this machine? "
+                "Choose others with PORT and HOST."
+            ) from None
+
+    def create_first_user(self) -> None:
+        """Create a superuser where there is no staff yet, from Django's DJANGO_SUPERUSER_* variables."""
+        users = get_user_model().objects
+        if users.filter(is_staff=True).exists():
+            return
+        name = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
+        password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+        shown = "the one in DJANGO_SUPERUSER_PASSWORD" if password else (password := secrets.token_urlsafe(12))
+        users.create_superuser(name, os.environ.get("DJANGO_SUPERUSER_EMAIL") or "", password)
+        self.stdout.write(f"First staff user: {name}, password: {shown} (shown only now)\n")
+
+    def show_addresses(self, host: str, port: int) -> None:
+        """Say where everything is, once the server listens."""
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.stdout.write(
+            f"Dashboard  http://{where}/\n"
+            f"Stream     ws://{where}/stream/live\n"
+            f"Health     http://{where}/stream/health\n"
+            f"Admin      http://{where}/admin/\n"
+        )
+        self.stdout.flush()

@@ -1,0 +1,109 @@
+"""The publisher: at each tick it reads the sources, composes a snapshot and hands it to the channel layer.
+
+A tick waits for nothing longer than its deadlines below: not for the database, not for Redis, not for a client.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from channels.layers import BaseChannelLayer
+
+from metrics.choices import ChoiceReader
+from metrics.snapshot import Snapshot, compose_snapshot
+from metrics.sources import Sources
+from streaming.hub import GROUP, make_layer_message
+from streaming.lease import Lease, LocalLease
+from streaming.ticker import Ticker
+
+logger = logging.getLogger(__name__)
+
+
+class Publisher:
+    """Publishes a snapshot every `interval_s` seconds, as long as it holds the lease."""
+
+    def __init__(
+        self,
+        layer: BaseChannelLayer,
+        *,
+        interval_s: float,
+        lease: Lease | None = None,
+        last_known: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        """`last_known` tells the timestamp of the newest snapshot this process has seen, whoever published it."""
+        self._layer = layer
+        self._lease = lease or LocalLease()
+        self._last_known = last_known
+        self._choices = ChoiceReader()
+        self._sources = Sources()
+        self._ticker = Ticker(interval_s)
+        self._last: float | None = None
+        self._failing_since: float | None = None
+        self.interval_s = interval_s
+        self.published = 0
+        self.failed = 0
+
+    @property
+    def missed(self) -> int:
+        """Ticks that were skipped because the one before took too long."""
+        return self._ticker.missed
+
+    @property
+    def is_leader(self) -> bool:
+        return self._lease.is_held
+
+    async def run(self) -> None:
+        """Publish at every tick until cancelled."""
+        keeper = asyncio.create_task(self._lease.keep())
+        try:
+            async for _ in self._ticker:
+                if self._lease.is_held:
+                    await self.publish()
+        finally:
+            keeper.cancel()
+            await asyncio.wait([keeper])
+
+    async def run_once(self) -> Snapshot | None:
+        """Publish one snapshot; None where the lease cannot be had."""
+        await self._lease.take()
+        try:
+            return await self.publish() if self._lease.is_held else None
+        finally:
+            await self._lease.give_back()
+
+    async def publish(self) -> Snapshot:
+        """Read, compose and send one snapshot; a channel layer that fails is logged once and counted."""
+        choices = await self._choices.read(patience_s=min(0.1, self.interval_s / 10))
+        readings = await self._sources.read(choices, deadline_s=min(0.5, self.interval_s / 2))
+        previous = max((t for t in (self._last, self._last_known()) if t is not None), default=None)
+        timestamp = round(time.time(), 3)
+        if previous is not None:  # the wall clock may stand still or be set back; the stream's time never is
+            timestamp = max(timestamp, round(previous + 0.001, 3))
+        snapshot = compose_snapshot(choices, readings, timestamp=timestamp, previous=previous, interval=self.interval_s)
+        self._last = timestamp
+        await self._send(snapshot)
+        return snapshot
+
+    async def _send(self, snapshot: Snapshot) -> None:
+        message = make_layer_message(snapshot.timestamp, snapshot.previous, snapshot.encode())
+        try:
+            async with asyncio.timeout(min(1.0, self.interval_s / 4)):
+                await self._layer.group_send(GROUP, message)
+        except Exception as error:  # each layer has its own; the next tick tries again
+            self.failed += 1
+            if self._failing_since is None:
+                self._failing_since = time.monotonic()
+                why = str(error) or type(error).__name__
+                logger.warning("The channel layer takes no snapshots (%s); trying at each tick.", why)
+        else:
+            self.published += 1
+            if self._failing_since is not None:
+                away_s = time.monotonic() - self._failing_since
+                self._failing_since = None
+                logger.info("The channel layer takes snapshots again, after %.0f s.", away_s)
+
+    async def aclose(self) -> None:
+        """Let go of the sources' connections and threads."""
+        await self._sources.aclose()
+        await self._choices.aclose()

@@ -1,0 +1,93 @@
+"""What runs in a server process beside its requests: the hub and, unless switched off, a publisher.
+
+Started by ASGI's lifespan where the server has one (uvicorn), by Twisted's reactor where it has not (Daphne), by the
+first connection at the latest.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+from django.conf import settings
+
+from streaming.hub import Hub
+from streaming.lease import LocalLease, RedisLease
+from streaming.publisher import Publisher
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+
+
+def make_lease() -> LocalLease | RedisLease:
+    """The lease that fits the channel layer: shared in Redis where that is, else none is needed."""
+    return RedisLease(settings.REDIS_URL) if settings.REDIS_URL else LocalLease()
+
+
+def is_layer_shared() -> bool:
+    """Whether other processes can be reached through the channel layer."""
+    return not isinstance(get_channel_layer(), InMemoryChannelLayer)
+
+
+async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work` again and again, whatever it raises: logged with its traceback when it starts to fail."""
+    failures = 0
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            failures += 1
+            logger.log(
+                logging.ERROR if failures == 1 else logging.DEBUG,
+                "The %s stopped (%s); starting it again every %.0f s.",
+                name,
+                str(error) or type(error).__name__,
+                RETRY_S,
+                exc_info=failures == 1,
+            )
+        await asyncio.sleep(RETRY_S)
+
+
+class Runtime:
+    """The hub and publisher of this process."""
+
+    def __init__(self) -> None:
+        self.hub = Hub()
+        self.publisher: Publisher | None = None
+        self.is_draining = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def make_publisher(self) -> Publisher:
+        """A publisher with this process's settings, which continues what the hub has seen."""
+        return Publisher(
+            get_channel_layer(),
+            interval_s=settings.STREAM_INTERVAL,
+            lease=make_lease(),
+            last_known=lambda: self.hub.latest.timestamp if self.hub.latest else None,
+        )
+
+    def start(self, *, with_publisher: bool | None = None) -> None:
+        """Start the hub and (None: as STREAM_PUBLISHER says) a publisher. Starting again does nothing."""
+        if self._tasks:
+            return
+        layer = get_channel_layer()
+        self._tasks.append(asyncio.create_task(keep_running("hub", lambda: self.hub.run(layer))))
+        if settings.STREAM_PUBLISHER if with_publisher is None else with_publisher:
+            self.publisher = self.make_publisher()
+            self._tasks.append(asyncio.create_task(keep_running("publisher", self.publisher.run)))
+
+    async def stop(self, drain_s: float = 0.0) -> None:
+        """Tell the clients to come back within `drain_s` seconds, then end the publisher and the hub."""
+        self.is_draining = True
+        await self.hub.drain(drain_s)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=3)
+        self._tasks.clear()
+        if self.publisher is not None:
+            await self.publisher.aclose()
+
+
+runtime = Runtime()

@@ -1,0 +1,81 @@
+"""Daphne, the default: Channels' own server on Twisted."""
+
+import asyncio
+import logging
+import signal
+
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.server import Server
+from twisted.internet import reactor
+
+from streaming.runtime import runtime
+from streaming.servers import (
+    DRAIN_S,
+    LARGEST_MESSAGE,
+    PING_INTERVAL_S,
+    PING_TIMEOUT_S,
+    Address,
+    Application,
+    Ready,
+    ServerError,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def run(application: Application, address: Address, ready: Ready) -> None:
+    """Serve until SIGTERM or SIGINT, then send the clients away and end. Raises ServerError where it cannot listen."""
+    server = Server(
+        application=application,
+        endpoints=build_endpoint_description_strings(host=address.host, port=address.port),
+        signal_handlers=False,  # ours drain the clients first
+        websocket_timeout=-1,  # a dashboard may stay open for days
+        ping_interval=PING_INTERVAL_S,
+        ping_timeout=PING_TIMEOUT_S,
+        websocket_max_message_size=LARGEST_MESSAGE,
+        websocket_max_frame_size=LARGEST_MESSAGE,
+        server_name="",
+        verbosity=0,
+    )
+
+    def when_running() -> None:
+        loop = asyncio.get_running_loop()
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_number, begin_end)
+        ready(*server.listening_addresses[0])
+
+    endings: list[asyncio.Task[None]] = []
+
+    def begin_end() -> None:
+        if endings:  # asked twice: now
+            server.stop()
+        else:
+            endings.append(asyncio.get_running_loop().create_task(end()))
+
+    async def end() -> None:
+        logger.info("Ending: telling %d clients to come back.", len(runtime.hub.clients))
+        for port in list(reactor.getReaders()):
+            if hasattr(port, "stopListening"):
+                port.stopListening()
+        try:
+            await runtime.stop(DRAIN_S)
+        finally:
+            server.stop()
+
+    reactor.callWhenRunning(reactor.callLater, 0, when_running)
+    logging.getLogger("daphne.server").addFilter(failures := ListenFailures())
+    server.run()
+    if server.abort_start:
+        raise ServerError(failures.message or "Daphne could not start.")
+
+
+class ListenFailures(logging.Filter):
+    """Catches Daphne's own message of why it cannot listen: it tells nobody else."""
+
+    message = ""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno == logging.CRITICAL:
+            self.message = record.getMessage()
+            return False
+        return True

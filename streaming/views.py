@@ -1,0 +1,42 @@
+"""The stream's HTTP side: the page and health."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from metrics.catalogue import Group, metrics_of
+from metrics.models import DataSource
+from streaming.health import report_health
+
+#: The page's order of groups: what a trader looks at first comes first.
+PAGE_GROUPS = (Group.PORTFOLIO, Group.AI, Group.SYSTEM)
+
+
+@require_safe
+async def dashboard(request: HttpRequest) -> HttpResponse:
+    """The live page. Its cards follow from the catalogue; no database is asked."""
+    labels = dict(DataSource.GROUPS)
+    groups = [
+        {"key": group.value, "label": labels[group.value], "metrics": list(metrics_of(group))} for group in PAGE_GROUPS
+    ]
+    return render(request, "dashboard.html", {"groups": groups, "interval": settings.STREAM_INTERVAL})
+
+
+@csrf_exempt  # other methods change nothing here and get 405
+@require_safe
+@never_cache
+async def health(request: HttpRequest) -> HttpResponse:
+    """Health as JSON: 200 for ok and degraded, 503 for down."""
+    report = await report_health()
+    return JsonResponse(report, status=503 if report["status"] == "down" else 200)
+
+
+@csrf_exempt
+@require_safe
+@never_cache
+async def health_live(request: HttpRequest) -> HttpResponse:
+    """200 as long as this process answers at all: what a supervisor restarts it by."""
+    return JsonResponse({"status": "alive"})
