@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
+from metrics import history_admin  # noqa: F401 - registers history
 from metrics.admin_columns import Columns
 from metrics.choices import SourceKind
 from metrics.models import DataSource
@@ -68,7 +69,7 @@ class DataSourceAdmin(ModelAdmin):
         """Switch `row` to `kind`, log it and tell the person; what cannot be is told too."""
         before = row.get_kind_display()
         try:
-            switched = row.switch(SourceKind(kind))
+            switched = row.switch(SourceKind(kind), by=request.user.get_username())
         except ValidationError as error:
             self.message_user(request, " ".join(error.messages), messages.ERROR)
             return

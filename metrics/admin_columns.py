@@ -11,10 +11,11 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from metrics.catalogue import METRICS, Group, Value
+from metrics.catalogue import METRICS, Group, Value, metrics_of
 from metrics.choices import DEFAULT_CHOICES, KINDS, Choices, SourceKind
-from metrics.models import DataSource
+from metrics.models import DataSource, SnapshotRecord
 from metrics.reading import Problem, Reading
+from metrics.snapshot import Snapshot
 from metrics.sources import Sources
 from metrics.sources.redis import safe_address
 
@@ -30,6 +31,16 @@ async def read_now(choices: Choices) -> Mapping[Group, Reading]:
         return await sources.read(choices, PATIENCE_S)
     finally:
         await sources.aclose()
+
+
+def reading_of(snapshot: Snapshot, group: Group) -> Reading:
+    """One group's part of a published snapshot; observed when it was published."""
+    keys = [metric.key for metric in metrics_of(group)]
+    return Reading(
+        values={key: snapshot.values[key] for key in keys},
+        problems={key: snapshot.problems[key] for key in keys if key in snapshot.problems},
+        observed=snapshot.timestamp,
+    )
 
 
 def show_value(key: str, value: Value) -> str:
@@ -50,7 +61,12 @@ class Columns:
     @cached_property
     def readings(self) -> Mapping[Group, Reading]:
         rows = {row.group_enum: row.choice for row in DataSource.objects.all()}
-        return async_to_sync(read_now)({**DEFAULT_CHOICES, **rows})
+        readings = dict(async_to_sync(read_now)({**DEFAULT_CHOICES, **rows}))
+        published = SnapshotRecord.objects.first()
+        for group, choice in rows.items():  # what is simulated is what the publisher made up, not another sample
+            if choice.kind is SourceKind.MOCK and published and getattr(published, f"source_{group}") == choice.kind:
+                readings[group] = reading_of(published.to_snapshot(), group)
+        return readings
 
     @admin.display(description="source")
     def source(self, row: DataSource) -> SafeString:
@@ -74,7 +90,7 @@ class Columns:
     def reads_now(self, row: DataSource) -> SafeString:
         """Every metric's value or problem."""
         reading = self.readings[row.group_enum]
-        note = " (simulated sample)" if row.kind == SourceKind.MOCK else ""
+        note = " (simulated)" if row.kind == SourceKind.MOCK else ""
         lines = (
             (
                 METRICS[key].label,
@@ -87,7 +103,7 @@ class Columns:
 
     @admin.display(description="age")
     def age(self, row: DataSource) -> str:
-        """How long ago the producer says it wrote."""
+        """How long ago the producer says it wrote, or the simulated values were made up."""
         reading = self.readings[row.group_enum]
         if reading.observed is not None:
             return f"{time.time() - reading.observed:.1f} s"

@@ -124,7 +124,7 @@ CATALOGUE: tuple[Metric, ...] = (
         125000.0,
         decimals=2,
         typical=125000,
-        wander=900,
+        wander=500,
         drift=1800,
     ),
     Metric(

@@ -4,11 +4,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from metrics.catalogue import CATALOGUE, METRICS, Group, Value
 from metrics.choices import Choices, SourceKind
 from metrics.reading import Problem, Reading
+
+
+class Message(NamedTuple):
+    """A snapshot as it travels: encoded once, with what tells its place in the chain (Unix seconds)."""
+
+    timestamp: float
+    previous: float | None
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,10 @@ class Snapshot:
             "observed": self.observed,
         }
         return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    def to_message(self) -> Message:
+        """Encode, with the place in the chain beside the text."""
+        return Message(self.timestamp, self.previous, self.encode())
 
 
 def format_time(timestamp: float) -> str:

@@ -3,6 +3,9 @@
 A wrong value stops the start with a message that names its variable. `.env.example` shows them all.
 """
 
+import math
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +36,22 @@ def origin(value: str) -> None:
         raise ValidationError(f"{value!r} is not an origin: use https://host[:port], or * for all.")
 
 
+def longer_than_nothing(value: timedelta) -> None:
+    """Accept a duration of a second or more."""
+    if value < timedelta(seconds=1):
+        raise ValidationError("Must be at least one second: 7d, 36h, 90m, or a number of seconds.")
+
+
+def count_replay(text: str, interval_s: float) -> int:
+    """How many snapshots STREAM_REPLAY means: a count, or a duration with its unit, at most 100,000 snapshots."""
+    match = re.fullmatch(r"(\d{1,9})([smhd]?)", text.strip())
+    if not match:
+        raise ValidationError(f"{text!r} is neither a number of snapshots nor a duration such as 1h, 90m or 30s.")
+    number, unit = int(match[1]), match[2]
+    count = number if not unit else number * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] / interval_s
+    return min(max(math.ceil(count), 1), 100_000)
+
+
 # --- What runs here ---------------------------------------------------------------------------------------------------
 
 # Development mode: tracebacks in the browser and a built-in SECRET_KEY. Never in production.
@@ -57,6 +76,16 @@ STREAM_INTERVAL: float = env.float("STREAM_INTERVAL", default=3.0, validate=vali
 STREAM_ALLOWED_ORIGINS: list[str] = env.list("STREAM_ALLOWED_ORIGINS", default=[], validate=lambda v: [*map(origin, v)])
 # Whether server processes publish too (where REDIS_URL is shared, one of all publishers holds the lease).
 STREAM_PUBLISHER: bool = env.bool("STREAM_PUBLISHER", default=True)
+# How long snapshots are kept in the database: 7d, 36h, or seconds.
+HISTORY_RETENTION: timedelta = env.timedelta(
+    "HISTORY_RETENTION", default=timedelta(days=7), validate=longer_than_nothing
+)
+# What clients can resume from: a number of snapshots (1200), or a duration (1h, 90m, 30s).
+STREAM_REPLAY_TEXT: str = env.str("STREAM_REPLAY", default="1h", validate=lambda text: [count_replay(text, 3.0)])
+# Seconds that one message may wait for a client that does not read, before it is closed (1013).
+STREAM_SEND_TIMEOUT: float = env.float("STREAM_SEND_TIMEOUT", default=30.0, validate=validate.Range(0.1, 3600))
+# Seconds within which all clients are told to come back (1012) when the server ends.
+STREAM_DRAIN: float = env.float("STREAM_DRAIN", default=5.0, validate=validate.Range(0, 600))
 # Makes the simulated values repeatable; unset, each start differs.
 MOCK_SEED: int | None = env.int("MOCK_SEED", default=None)
 # How much is logged: DEBUG, INFO, WARNING or ERROR.
@@ -78,6 +107,8 @@ if not SECRET_KEY:
             "(`make setup` writes one), or set DEBUG=true on a development machine."
         )
     SECRET_KEY = "development-only-" + "0" * 40
+
+STREAM_REPLAY = count_replay(STREAM_REPLAY_TEXT, STREAM_INTERVAL)
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 

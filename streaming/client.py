@@ -8,33 +8,33 @@ in order, a slow one holds up nobody, and what it has not got yet is kept once f
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
 from streaming.eager import begin
+from streaming.socket_access import Send, drop
 
 if TYPE_CHECKING:
     from streaming.hub import Frame, Hub
 
 logger = logging.getLogger(__name__)
 
-Send = Callable[[Mapping[str, Any]], Coroutine[Any, Any, None]]
-
 #: How many snapshots of a replay are sent before others get a turn.
 BURST = 32
+#: Seconds that a goodbye may wait for a client that does not read.
+CLOSE_PATIENCE_S = 5.0
 
 
 class Client:
     """A connection's place in the stream. `next`: sequence number of the first snapshot that it has not been sent."""
 
-    __slots__ = ("_catching_up", "_hub", "_send", "_task", "is_gone", "next")
+    __slots__ = ("_catching_up", "_hub", "_send", "is_gone", "next")
 
-    def __init__(self, hub: "Hub", send: Send, first: int, task: asyncio.Task[Any] | None = None) -> None:
-        """`send` is the connection's ASGI send, `task` the one that its application runs in."""
+    def __init__(self, hub: "Hub", send: Send, first: int) -> None:
+        """`send` is the connection's ASGI send, paced (see socket_access)."""
         self._hub = hub
         self._send = send
         self.next = first
-        self._task = task
         self.is_gone = False
         self._catching_up: asyncio.Task[None] | None = None
 
@@ -78,22 +78,21 @@ class Client:
                 if burst % BURST == 0:
                     await asyncio.sleep(0)
         except TimeoutError:
-            self._hub.note_stuck(self)
+            self._hub.note_stuck()
             await self.close(1013)
         except (OSError, RuntimeError):
             self._hub.leave(self)
         finally:
             self._catching_up = None
 
-    async def close(self, code: int, patience_s: float | None = None) -> None:
-        """Close the connection with `code`; where that does not get through in time, end its application."""
+    async def close(self, code: int, patience_s: float = CLOSE_PATIENCE_S) -> None:
+        """Close the connection with `code`; where that does not get through in time, drop it."""
         self._hub.leave(self)
         try:
-            async with asyncio.timeout(self._hub.patience_s if patience_s is None else patience_s):
+            async with asyncio.timeout(patience_s):
                 await self._send({"type": "websocket.close", "code": code})
         except TimeoutError:
-            if self._task is not None:
-                self._task.cancel()
+            drop(self._send)
         except (OSError, RuntimeError):
             pass  # closed already
 

@@ -4,16 +4,41 @@ Written against ASGI itself: Channels' consumers make a task for each message th
 one they handle, to serve handlers that this stream does not have.
 """
 
-import asyncio
 import logging
+import math
 from typing import Any
+from urllib.parse import parse_qs
 
 from streaming.runtime import runtime
+from streaming.socket_access import pace
 
 logger = logging.getLogger(__name__)
 
 #: Bytes (or characters) of the largest message that a client may send; nothing it sends means anything.
 LARGEST_MESSAGE = 4096
+#: Close code for a `since` that is no time.
+BAD_REQUEST = 4400
+
+
+class BadSinceError(ValueError):
+    """`since` is not a time; the message says what it must be. Short: a close reason has at most 123 bytes."""
+
+
+def parse_since(query: bytes) -> float | None:
+    """Return the resume cursor in a query string, Unix seconds, None where there is none. Raises BadSinceError.
+
+    A time in the future is one that nothing came after yet: the connection is live from the next snapshot on.
+    """
+    values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("since")
+    if values is None:
+        return None
+    try:
+        since = float(values[-1])
+    except ValueError:
+        since = math.nan
+    if not (math.isfinite(since) and since >= 0):
+        raise BadSinceError("since must be the timestamp of a snapshot: Unix seconds, for example since=1735174460.123")
+    return since
 
 
 async def live(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -21,8 +46,15 @@ async def live(scope: dict[str, Any], receive: Any, send: Any) -> None:
     runtime.start()
     hub = runtime.hub
     await receive()  # websocket.connect
+    await hub.is_ready.wait()
+    send = pace(send)
     await send({"type": "websocket.accept"})
-    client = hub.join(send, task=asyncio.current_task())
+    try:
+        since = parse_since(scope["query_string"])
+    except BadSinceError as error:
+        await send({"type": "websocket.close", "code": BAD_REQUEST, "reason": str(error)})
+        return
+    client = hub.join(send, since=since)
     logger.info("Client connected (%d now).", len(hub.clients))
     try:
         if runtime.is_draining:

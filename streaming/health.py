@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from metrics.catalogue import METRICS
 from metrics.choices import SourceKind
+from metrics.history.writer import HistoryWriter
 from metrics.inquiry import Inquiry
 from metrics.models import DataSource
 from metrics.sources.redis import safe_address
@@ -89,6 +90,9 @@ async def report_health(runtime: Runtime = runtime) -> Report:
 
     age = time.time() - (latest.timestamp if latest else runtime.hub.started)
     reasons = find_reasons(snapshot, groups, results)
+    if runtime.publisher and runtime.publisher.history.error:
+        waiting, why = runtime.publisher.history.waiting, runtime.publisher.history.error
+        reasons.append(f"History: {waiting} snapshots wait for the database ({why}).")
     is_down = age > DOWN_AFTER * settings.STREAM_INTERVAL
     if is_down:
         reasons.insert(0, f"No snapshot for {age:.1f} s; one is due every {settings.STREAM_INTERVAL:g} s.")
@@ -106,9 +110,16 @@ async def report_health(runtime: Runtime = runtime) -> Report:
         },
         "publisher": ("leader" if publisher.is_leader else "standby") if publisher else "elsewhere",
         "clients": len(runtime.hub.clients),
+        "stream": {name: getattr(runtime.hub, name) for name in ("dropped", "healed", "gaps", "stuck")},
+        "history": describe_history(publisher.history) if publisher else None,
         "groups": groups,
         "checks": results,
     }
+
+
+def describe_history(history: HistoryWriter) -> Report:
+    """How far behind the database is, and what it cost."""
+    return {"waiting": history.waiting, "given_up": history.given_up, "error": history.error}
 
 
 def describe_groups(snapshot: dict[str, Any]) -> dict[str, Any]:

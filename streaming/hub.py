@@ -1,8 +1,9 @@
 """The hub: this process's single member of the channel-layer group, which sends each snapshot to its connections.
 
-What it promises: a client gets every snapshot that the hub passes on, once and in order, from its first one on. The
-snapshot's text arrives encoded; the ASGI message is made once and shared by all. A sweep sends directly, without a task
-or an await per client, and gives the loop a turn every few milliseconds.
+What it promises: a client gets every snapshot that was published, once and in order, from its first one on. The channel
+layer may lose messages (it delivers at most once); the hub sees that by `previous` and fetches them from history before
+it passes the next one on. The snapshot's text arrives encoded; the ASGI message is made once and shared by all. A sweep
+sends directly, without a task or an await per client, and gives the loop a turn every few milliseconds.
 """
 
 import asyncio
@@ -11,11 +12,14 @@ import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from channels.layers import BaseChannelLayer
+from django.db import Error as DatabaseError
 
-from streaming.client import Client, Send
+from metrics.snapshot import Message
+from streaming.client import Client
+from streaming.socket_access import Send
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +28,9 @@ GROUP = "stream.live"
 SWEEP_CHUNK = 100
 #: In how many steps the clients are sent away at the end.
 DRAIN_BATCHES = 20
+#: Seconds that a process which starts waits for history, and that a gap waits to be healed from it.
+HISTORY_PATIENCE_S = 2.0
+HEALING_PATIENCE_S = 1.0
 
 
 class Frame(NamedTuple):
@@ -34,30 +41,38 @@ class Frame(NamedTuple):
     message: Mapping[str, Any]
 
 
-def make_layer_message(timestamp: float, previous: float | None, text: str) -> dict[str, Any]:
+class History(Protocol):
+    """Where missed snapshots are fetched from; see metrics.history.reader.HistoryReader."""
+
+    async def newest(self, count: int, patience_s: float) -> list[Message]: ...
+
+    async def between(self, after: float, before: float, patience_s: float) -> list[Message]: ...
+
+
+def make_layer_message(message: Message) -> dict[str, Any]:
     """The channel-layer message that carries an encoded snapshot from the publisher to the hubs."""
-    return {"type": "snapshot", "timestamp": timestamp, "previous": previous, "text": text}
+    return {"type": "snapshot", **message._asdict()}
 
 
-def make_frame(layer_message: Mapping[str, Any]) -> Frame:
-    """The frame of what make_layer_message() made."""
-    return Frame(
-        layer_message["timestamp"],
-        layer_message["previous"],
-        {"type": "websocket.send", "text": layer_message["text"]},
-    )
+def make_frame(timestamp: float, previous: float | None, text: str) -> Frame:
+    """The frame of an encoded snapshot."""
+    return Frame(timestamp, previous, {"type": "websocket.send", "text": text})
 
 
 class Hub:
     """Keeps the recent snapshots and this process's clients, and brings the ones to the others."""
 
-    def __init__(self, *, keep: int = 1200, patience_s: float = 30.0) -> None:
+    def __init__(self, *, keep: int = 1200, patience_s: float = 30.0, history: History | None = None) -> None:
         """`keep`: how many snapshots stay for resuming. `patience_s`: how long one send may wait for its client."""
         self.patience_s = patience_s
         self.clients: set[Client] = set()
         self.dropped = 0  # snapshots that were not newer than the last
+        self.healed = 0  # snapshots that the channel layer lost and history had
+        self.gaps = 0  # times that history had not all of them either
         self.stuck = 0  # clients closed because they did not read
         self.started = time.time()
+        self.is_ready = asyncio.Event()
+        self._history = history
         self._frames: deque[Frame] = deque(maxlen=keep)
         self.end = 0  # sequence number that the next frame will get
 
@@ -82,12 +97,19 @@ class Hub:
         """Number of the first frame newer than `timestamp` (Unix seconds)."""
         return self.first + bisect_right(self._frames, timestamp, key=lambda frame: frame.timestamp)
 
+    def _keep(self, frame: Frame) -> None:
+        self._frames.append(frame)
+        self.end += 1
+
     # --- the clients ---
 
-    def join(self, send: Send, *, since: float | None = None, task: asyncio.Task[Any] | None = None) -> Client:
-        """Add an accepted connection: it gets the latest snapshot (or all after `since`), then every new one."""
+    def join(self, send: Send, *, since: float | None = None) -> Client:
+        """Add an accepted connection: it gets the latest snapshot (or all after `since`), then every new one.
+
+        `send` is its ASGI send, which must wait while the client does not read (see socket_access.pace).
+        """
         first = max(self.end - 1, 0) if since is None else self.sequence_after(since)
-        client = Client(self, send, first, task)
+        client = Client(self, send, first)
         self.clients.add(client)
         client.catch_up()
         return client
@@ -97,7 +119,7 @@ class Hub:
         self.clients.discard(client)
         client.forget()
 
-    def note_stuck(self, client: Client) -> None:
+    def note_stuck(self) -> None:
         """Count and log a client that let one send wait longer than `patience_s`."""
         self.stuck += 1
         logger.warning("A client did not read for %.0f s and is closed (1013); it can resume.", self.patience_s)
@@ -105,29 +127,76 @@ class Hub:
     # --- passing on ---
 
     async def pass_on(self, frame: Frame) -> None:
-        """Keep `frame` and send it to every client; one that is not newer than the last is dropped and counted."""
-        if self.latest is not None and frame.timestamp <= self.latest.timestamp:
-            self.dropped += 1
-            return
+        """Keep `frame` and send it to every client, after whatever was lost before it.
+
+        One that is not newer than the last is dropped and counted.
+        """
+        latest = self.latest
+        if latest is not None:
+            if frame.timestamp <= latest.timestamp:
+                self.dropped += 1
+                return
+            if frame.previous is not None and frame.previous > latest.timestamp:
+                for missed in await self._fetch_missed(latest.timestamp, frame):
+                    await self._sweep(missed)
+        await self._sweep(frame)
+
+    async def _sweep(self, frame: Frame) -> None:
         sequence = self.end
-        self._frames.append(frame)
-        self.end += 1
+        self._keep(frame)
         for number, client in enumerate(tuple(self.clients), 1):
             client.offer(frame, sequence)
             if number % SWEEP_CHUNK == 0:
                 await asyncio.sleep(0)
 
+    async def _fetch_missed(self, after: float, frame: Frame) -> list[Frame]:
+        """What history has between `after` and `frame`; waits a little for what its writer has still in hand."""
+        missed: list[Frame] = []
+        give_up = time.monotonic() + HEALING_PATIENCE_S
+        while self._history is not None and time.monotonic() < give_up:
+            start = missed[-1].timestamp if missed else after
+            try:
+                found = await self._history.between(start, frame.timestamp, HEALING_PATIENCE_S)
+            except (TimeoutError, DatabaseError) as error:
+                logger.debug("History does not help to close a gap: %s", error)
+                break
+            missed += [make_frame(*message) for message in found]
+            if missed and missed[-1].timestamp == frame.previous:
+                self.healed += len(missed)
+                return missed
+            if not found:
+                await asyncio.sleep(0.05)
+        self.gaps += 1
+        logger.warning(
+            "A gap stays in the stream between %.3f and %.3f: neither the channel layer nor history has all of it.",
+            after,
+            frame.timestamp,
+        )
+        return missed
+
     async def run(self, layer: BaseChannelLayer) -> None:
         """Join the group and pass on what comes, until cancelled. Raises what the channel layer raises."""
+        await self.recall()
         channel = await layer.new_channel()
         await layer.group_add(GROUP, channel)
         membership = asyncio.create_task(self._stay_member(layer, channel))
         try:
             while True:
-                await self.pass_on(make_frame(await layer.receive(channel)))
+                received = await layer.receive(channel)
+                await self.pass_on(make_frame(received["timestamp"], received["previous"], received["text"]))
         finally:
             membership.cancel()
             await asyncio.wait([membership])
+
+    async def recall(self) -> None:
+        """Fill an empty hub from history, so that a restart loses nothing of what clients may resume from."""
+        if self._history is not None and not self._frames:
+            try:
+                for message in await self._history.newest(self._frames.maxlen or 1, HISTORY_PATIENCE_S):
+                    self._keep(make_frame(*message))
+            except (TimeoutError, DatabaseError) as error:
+                logger.warning("Starting without the recent snapshots: history does not answer (%s).", error)
+        self.is_ready.set()
 
     async def _stay_member(self, layer: BaseChannelLayer, channel: str) -> None:
         """Join again and again: layers forget members after `expiry` or `group_expiry`, however alive they are."""

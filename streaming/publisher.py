@@ -1,4 +1,4 @@
-"""The publisher: at each tick it reads the sources, composes a snapshot and hands it to the channel layer.
+"""The publisher: at each tick it reads the sources, composes a snapshot, hands it to history and to the channel layer.
 
 A tick waits for nothing longer than its deadlines below: not for the database, not for Redis, not for a client.
 """
@@ -11,7 +11,8 @@ from collections.abc import Callable
 from channels.layers import BaseChannelLayer
 
 from metrics.choices import ChoiceReader
-from metrics.snapshot import Snapshot, compose_snapshot
+from metrics.history.writer import HistoryWriter
+from metrics.snapshot import Message, Snapshot, compose_snapshot
 from metrics.sources import Sources
 from streaming.hub import GROUP, make_layer_message
 from streaming.lease import Lease, LocalLease
@@ -28,11 +29,13 @@ class Publisher:
         layer: BaseChannelLayer,
         *,
         interval_s: float,
+        history: HistoryWriter,
         lease: Lease | None = None,
         last_known: Callable[[], float | None] = lambda: None,
     ) -> None:
         """`last_known` tells the timestamp of the newest snapshot this process has seen, whoever published it."""
         self._layer = layer
+        self.history = history
         self._lease = lease or LocalLease()
         self._last_known = last_known
         self._choices = ChoiceReader()
@@ -55,14 +58,15 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish at every tick until cancelled."""
-        keeper = asyncio.create_task(self._lease.keep())
+        beside = [asyncio.create_task(self._lease.keep()), asyncio.create_task(self.history.run())]
         try:
             async for _ in self._ticker:
                 if self._lease.is_held:
                     await self.publish()
         finally:
-            keeper.cancel()
-            await asyncio.wait([keeper])
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
 
     async def run_once(self) -> Snapshot | None:
         """Publish one snapshot; None where the lease cannot be had."""
@@ -82,14 +86,14 @@ class Publisher:
             timestamp = max(timestamp, round(previous + 0.001, 3))
         snapshot = compose_snapshot(choices, readings, timestamp=timestamp, previous=previous, interval=self.interval_s)
         self._last = timestamp
-        await self._send(snapshot)
+        self.history.add(snapshot)
+        await self._send(snapshot.to_message())
         return snapshot
 
-    async def _send(self, snapshot: Snapshot) -> None:
-        message = make_layer_message(snapshot.timestamp, snapshot.previous, snapshot.encode())
+    async def _send(self, message: Message) -> None:
         try:
             async with asyncio.timeout(min(1.0, self.interval_s / 4)):
-                await self._layer.group_send(GROUP, message)
+                await self._layer.group_send(GROUP, make_layer_message(message))
         except Exception as error:  # each layer has its own; the next tick tries again
             self.failed += 1
             if self._failing_since is None:
@@ -104,6 +108,7 @@ class Publisher:
                 logger.info("The channel layer takes snapshots again, after %.0f s.", away_s)
 
     async def aclose(self) -> None:
-        """Let go of the sources' connections and threads."""
+        """Write what history still waits for, and let go of the sources' connections and threads."""
+        await self.history.aclose()
         await self._sources.aclose()
         await self._choices.aclose()

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
 
+from metrics.history.reader import HistoryReader
+from metrics.history.writer import HistoryWriter
 from streaming.hub import Hub
 from streaming.lease import LocalLease, RedisLease
 from streaming.publisher import Publisher
@@ -53,7 +55,8 @@ class Runtime:
     """The hub and publisher of this process."""
 
     def __init__(self) -> None:
-        self.hub = Hub()
+        self.history = HistoryReader()
+        self.hub = Hub(keep=settings.STREAM_REPLAY, patience_s=settings.STREAM_SEND_TIMEOUT, history=self.history)
         self.publisher: Publisher | None = None
         self.is_draining = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -63,6 +66,7 @@ class Runtime:
         return Publisher(
             get_channel_layer(),
             interval_s=settings.STREAM_INTERVAL,
+            history=HistoryWriter(retention_s=settings.HISTORY_RETENTION.total_seconds()),
             lease=make_lease(),
             last_known=lambda: self.hub.latest.timestamp if self.hub.latest else None,
         )
@@ -75,12 +79,18 @@ class Runtime:
         self._tasks.append(asyncio.create_task(keep_running("hub", lambda: self.hub.run(layer))))
         if settings.STREAM_PUBLISHER if with_publisher is None else with_publisher:
             self.publisher = self.make_publisher()
-            self._tasks.append(asyncio.create_task(keep_running("publisher", self.publisher.run)))
+            self._tasks.append(asyncio.create_task(keep_running("publisher", self._publish)))
 
-    async def stop(self, drain_s: float = 0.0) -> None:
-        """Tell the clients to come back within `drain_s` seconds, then end the publisher and the hub."""
+    async def _publish(self) -> None:
+        """Publish once the hub knows what was published before: the chain goes on where it ended."""
+        if self.publisher is not None:
+            await self.hub.is_ready.wait()
+            await self.publisher.run()
+
+    async def stop(self) -> None:
+        """Tell the clients to come back, within STREAM_DRAIN seconds, then end the publisher and the hub."""
         self.is_draining = True
-        await self.hub.drain(drain_s)
+        await self.hub.drain(settings.STREAM_DRAIN)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -88,6 +98,7 @@ class Runtime:
         self._tasks.clear()
         if self.publisher is not None:
             await self.publisher.aclose()
+        self.history.close()
 
 
 runtime = Runtime()

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-#: Seconds within which clients are told to come back when the server ends.
-DRAIN_S = 5.0
 #: Seconds between keep-alive pings, and how long an answer may take. Daphne needs the second to be the smaller.
 PING_INTERVAL_S = 20
 PING_TIMEOUT_S = 15

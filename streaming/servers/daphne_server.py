@@ -10,7 +10,6 @@ from twisted.internet import reactor
 
 from streaming.runtime import runtime
 from streaming.servers import (
-    DRAIN_S,
     LARGEST_MESSAGE,
     PING_INTERVAL_S,
     PING_TIMEOUT_S,
@@ -58,7 +57,7 @@ def run(application: Application, address: Address, ready: Ready) -> None:
             if hasattr(port, "stopListening"):
                 port.stopListening()
         try:
-            await runtime.stop(DRAIN_S)
+            await runtime.stop()
         finally:
             server.stop()
 

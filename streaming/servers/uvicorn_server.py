@@ -1,13 +1,14 @@
 """uvicorn: the cheaper server for many clients (`SERVER=uvicorn make serve`)."""
 
 import logging
+import signal
 import socket
+import sys
 
 import uvicorn
 
 from streaming.runtime import runtime
 from streaming.servers import (
-    DRAIN_S,
     LARGEST_MESSAGE,
     PING_INTERVAL_S,
     PING_TIMEOUT_S,
@@ -39,7 +40,7 @@ class Server(uvicorn.Server):
         logger.info("Ending: telling %d clients to come back.", len(runtime.hub.clients))
         for server in self.servers:
             server.close()
-        await runtime.stop(DRAIN_S)
+        await runtime.stop()
         await super().shutdown(sockets)
 
 
@@ -62,9 +63,12 @@ def run(application: Application, address: Address, ready: Ready) -> None:
         timeout_graceful_shutdown=5,
     )
     server = Server(config, ready)
+    # uvicorn ends gracefully and then raises the signal once more, for whoever handled it before: that is the end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         server.run()
     except KeyboardInterrupt:
-        pass  # uvicorn raises the signal again after its own graceful end
-    except SystemExit:
-        raise ServerError(f"uvicorn could not listen on {address.host}:{address.port}.") from None
+        pass
+    except SystemExit as end:
+        if end.code:
+            raise ServerError(f"uvicorn could not listen on {address.host}:{address.port}.") from None

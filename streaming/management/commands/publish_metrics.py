@@ -38,11 +38,13 @@ class Command(BaseCommand):
 
     async def publish_once(self) -> None:
         """Publish one snapshot, unless another publisher does already."""
-        publisher = Runtime().make_publisher()
+        runtime = Runtime()
+        await runtime.hub.recall()
+        publisher = runtime.publisher = runtime.make_publisher()
         try:
             snapshot = await publisher.run_once()
         finally:
-            await publisher.aclose()
+            await runtime.stop()
         if snapshot is None:
             raise CommandError("Another publisher holds the lease and publishes already; nothing was published.")
         if publisher.failed:

@@ -1,13 +1,15 @@
-"""What the database keeps: staff's choice of sources."""
+"""Staff's choice of a source for each group."""
 
+import time
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 
 from metrics.catalogue import Group
 from metrics.choices import KINDS, SourceChoice, SourceKind
+from metrics.models.source_switch import SourceSwitch
 
 
 class DataSource(models.Model):
@@ -60,15 +62,21 @@ class DataSource(models.Model):
         """This row as the publisher uses it."""
         return SourceChoice(self.group_enum, SourceKind(self.kind), self.max_age_s, self.use_fallbacks)
 
-    def switch(self, kind: SourceKind) -> bool:
-        """Change the kind in the database if it is still what this row has; True where this call changed it.
+    def switch(self, kind: SourceKind, *, by: str) -> bool:
+        """Change the kind in the database if it is still what this row has, and keep who did it as an event.
 
-        A compare-and-set: of two people switching at once, one does it and is logged, the other is told.
-        Raises ValidationError where `kind` cannot answer for this group.
+        A compare-and-set: of two people switching at once, one does it and is logged, the other is told. True where
+        this call changed it. Raises ValidationError where `kind` cannot answer for this group.
         """
         before = self.kind
         self.kind = kind.value
         self.clean()
         if before == kind:
             return False
-        return DataSource.objects.filter(pk=self.pk, kind=before).update(kind=kind.value) == 1
+        with transaction.atomic():
+            if not DataSource.objects.filter(pk=self.pk, kind=before).update(kind=kind.value):
+                return False
+            SourceSwitch.objects.create(
+                time_ms=round(time.time() * 1000), group=self.group, from_kind=before, to_kind=kind.value, by=by
+            )
+        return True

@@ -1,0 +1,1 @@
+"""History: every published snapshot in the database, with a retention."""

@@ -1,0 +1,188 @@
+"""History in the admin: to look, search and export, never to change. Made to stay fast among a million rows."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+from metrics.catalogue import METRICS
+from metrics.choices import SourceKind
+from metrics.history.export import PAGE, SNAPSHOT_COLUMNS, snapshot_line, to_csv
+from metrics.history.response import stream_text
+from metrics.models import SnapshotRecord, SourceSwitch
+from metrics.models.snapshot_record import to_ms
+from metrics.reading import Problem
+from metrics.snapshot import format_time
+
+if TYPE_CHECKING:
+    SnapshotAdmin = admin.ModelAdmin[SnapshotRecord]
+    SwitchAdmin = admin.ModelAdmin[SourceSwitch]
+    SnapshotPaginator = Paginator[SnapshotRecord]
+else:
+    SnapshotAdmin = SwitchAdmin = admin.ModelAdmin  # not generic at run time
+    SnapshotPaginator = Paginator
+
+RANGES = {"5m": ("last 5 minutes", 300), "1h": ("last hour", 3600), "24h": ("last 24 hours", 86400)}
+SOURCE_FIELDS = ("source_system", "source_ai", "source_portfolio")
+
+
+class ReadOnly:
+    """Nobody adds, changes or deletes what has happened."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class CappedPaginator(SnapshotPaginator):
+    """Counts up to 10,000 rows: counting a million at each page would take longer than showing it."""
+
+    CAP = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: QuerySet[SnapshotRecord] = self.object_list  # type: ignore[assignment]
+        return rows.order_by()[: self.CAP].count()
+
+
+class TimeRange(admin.SimpleListFilter):
+    """Only the newest snapshots."""
+
+    title = "time"
+    parameter_name = "range"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(key, label) for key, (label, _) in RANGES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Filter by the key, which is the time."""
+        if (chosen := self.value()) in RANGES:
+            since = timezone.now().timestamp() - RANGES[chosen][1]
+            return queryset.filter(time_ms__gte=to_ms(since))
+        return queryset
+
+
+class ProblemFilter(admin.SimpleListFilter):
+    """Only snapshots with a problem, any or one kind; uses the index of snapshots with problems."""
+
+    title = "problem"
+    parameter_name = "problem"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("any", "any problem"), *((problem.value, problem.value) for problem in Problem)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Filter within the index."""
+        chosen = self.value()
+        if chosen is None:
+            return queryset
+        found = queryset.filter(problem_count__gt=0)
+        return found if chosen == "any" else found.filter(problems__contains=f'"{chosen}"')
+
+
+def source_filter(field: str) -> type[admin.SimpleListFilter]:
+    """A filter by the source of one group, which offers the kinds there are without asking the table for them."""
+
+    class SourceFilter(admin.SimpleListFilter):
+        title = field.replace("_", " of ")
+        parameter_name = field
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+            return [(kind.value, kind.value) for kind in SourceKind]
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            return queryset.filter(**{field: self.value()}) if self.value() else queryset
+
+    return SourceFilter
+
+
+def show(key: str) -> Any:
+    """A list column with a metric's value as people read it."""
+    metric = METRICS[key]
+
+    @admin.display(description=metric.label, ordering=None)
+    def column(record: SnapshotRecord) -> str:
+        value = getattr(record, key)
+        if value is None:
+            return "—"
+        return f"{value:.{metric.decimals}f}" if metric.type is float else str(value)
+
+    return column
+
+
+@admin.register(SnapshotRecord)
+class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
+    """Every published snapshot, newest first."""
+
+    list_display = ("time", *map(show, METRICS), "sources", "problems_text")
+    list_filter = (TimeRange, ProblemFilter, *map(source_filter, SOURCE_FIELDS))
+    search_fields = ("problems",)
+    search_help_text = "A problem (stale), a metric with one (ram), a source (redis), or both: redis stale."
+    actions = ("export_csv",)
+    list_per_page = 50
+    list_max_show_all = 1000
+    show_full_result_count = False
+    paginator = CappedPaginator
+    sortable_by: ClassVar[tuple[str, ...]] = ()
+
+    @admin.display(description="time (UTC)")
+    def time(self, record: SnapshotRecord) -> str:
+        return format_time(record.timestamp)
+
+    @admin.display(description="sources")
+    def sources(self, record: SnapshotRecord) -> str:
+        return ", ".join(f"{field.removeprefix('source_')}: {getattr(record, field)}" for field in SOURCE_FIELDS)
+
+    @admin.display(description="problems")
+    def problems_text(self, record: SnapshotRecord) -> str:
+        return ", ".join(f"{key} {problem}" for key, problem in record.to_snapshot().problems.items()) or "none"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[SnapshotRecord], search_term: str
+    ) -> tuple[QuerySet[SnapshotRecord], bool]:
+        """Every word is a source's kind, or part of a problem: then only snapshots with problems are searched."""
+        for word in search_term.lower().split():
+            if word in set(SourceKind):
+                queryset = queryset.filter(Q.create([(field, word) for field in SOURCE_FIELDS], connector=Q.OR))
+            else:
+                queryset = queryset.filter(problem_count__gt=0, problems__contains=word)
+        return queryset, False
+
+    @admin.action(description="Export selected snapshots as CSV", permissions=["view"])
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[SnapshotRecord]) -> StreamingHttpResponse:
+        """The selection, all pages of it if so chosen, oldest first."""
+        response = stream_text(csv_of(queryset.order_by("time_ms")), "text/csv; charset=utf-8")
+        response["Content-Disposition"] = 'attachment; filename="snapshots.csv"'
+        return response
+
+
+def csv_of(records: QuerySet[SnapshotRecord]) -> Iterator[str]:
+    """The column names, then the records, PAGE at a time."""
+    yield to_csv([SNAPSHOT_COLUMNS])
+    rows = records.iterator(chunk_size=PAGE)
+    while page := list(islice(rows, PAGE)):
+        yield to_csv(snapshot_line(record.to_snapshot()) for record in page)
+
+
+@admin.register(SourceSwitch)
+class SourceSwitchAdmin(ReadOnly, SwitchAdmin):
+    """Who switched which source, when."""
+
+    list_display = ("time", "group", "from_kind", "to_kind", "by")
+    list_filter = ("group",)
+    ordering = ("-time_ms",)
+
+    @admin.display(description="time (UTC)")
+    def time(self, switch: SourceSwitch) -> str:
+        return format_time(switch.time_ms / 1000)
