@@ -19,6 +19,10 @@ from metrics.inquiry import Inquiry
 logger = logging.getLogger(__name__)
 
 
+#: Seconds without an answer from the database after which it is logged.
+WORTH_A_WORD_S = 2.0
+
+
 class SourceKind(StrEnum):
     """Where one group's values come from."""
 
@@ -72,6 +76,7 @@ class ChoiceReader:
     def __init__(self) -> None:
         self.current: Choices = DEFAULT_CHOICES
         self._failing_since: float | None = None
+        self._is_told = False
         # A thread of its own: a database that hangs takes nobody else's thread with it.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="choices")
         self._inquiry = Inquiry(self._ask)
@@ -87,8 +92,11 @@ class ChoiceReader:
         try:
             self.current = await self._inquiry.answer(patience_s)
         except Exception as error:  # whatever the database does, the stream goes on; logged once, below
-            if self._failing_since is None:
-                self._failing_since = time.monotonic()
+            self._failing_since = self._failing_since or time.monotonic()
+            # One late answer may be a busy machine; it is worth a word when it is an error, or lasts.
+            lasts = time.monotonic() - self._failing_since > WORTH_A_WORD_S
+            if not self._is_told and (lasts or not isinstance(error, TimeoutError)):
+                self._is_told = True
                 logger.warning(
                     "The database does not tell which sources to read (%s); the last known choice stands.",
                     str(error) or type(error).__name__,
@@ -96,8 +104,9 @@ class ChoiceReader:
         else:
             if self._failing_since is not None:
                 away_s = time.monotonic() - self._failing_since
-                self._failing_since = None
-                logger.info("The database tells again which sources to read, after %.0f s.", away_s)
+                is_told, self._is_told, self._failing_since = self._is_told, False, None
+                if is_told:
+                    logger.info("The database tells again which sources to read, after %.0f s.", away_s)
         return self.current
 
     async def aclose(self) -> None:

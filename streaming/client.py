@@ -7,17 +7,13 @@ in order, a slow one holds up nobody, and what it has not got yet is kept once f
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from streaming.eager import begin
-from streaming.socket_access import Send, drop
+from streaming.sending import DaphneSend, ServerSend
 
 if TYPE_CHECKING:
     from streaming.hub import Frame, Hub
-
-logger = logging.getLogger(__name__)
 
 #: How many snapshots of a replay are sent before others get a turn.
 BURST = 32
@@ -28,12 +24,11 @@ CLOSE_PATIENCE_S = 5.0
 class Client:
     """A connection's place in the stream. `next`: sequence number of the first snapshot that it has not been sent."""
 
-    __slots__ = ("_catching_up", "_hub", "_send", "is_gone", "next")
+    __slots__ = ("_catching_up", "_hub", "_send_now", "is_gone", "next")
 
-    def __init__(self, hub: "Hub", send: Send, first: int) -> None:
-        """`send` is the connection's ASGI send, paced (see socket_access)."""
+    def __init__(self, hub: "Hub", send_now: ServerSend | DaphneSend, first: int) -> None:
         self._hub = hub
-        self._send = send
+        self._send_now = send_now
         self.next = first
         self.is_gone = False
         self._catching_up: asyncio.Task[None] | None = None
@@ -48,7 +43,7 @@ class Client:
             return
         self.next = sequence + 1
         try:
-            rest = begin(self._send(frame.message))
+            rest = self._send_now(frame.message)
         except (OSError, RuntimeError):  # what servers raise for a connection that is closed or closing
             self._hub.leave(self)
         else:
@@ -65,15 +60,12 @@ class Client:
 
     async def _catch_up(self, rest: Awaitable[None] | None = None) -> None:
         """Await the `rest` of a send that had to wait, then send snapshot after snapshot until none is left."""
+        burst = 0
         try:
-            if rest is not None:
-                async with asyncio.timeout(self._hub.patience_s):
-                    await rest
-            burst = 0
+            await self._wait(rest, self._hub.patience_s)
             while (frame := self._hub.frame(self.next)) is not None:
                 self.next = max(self.next, self._hub.first) + 1
-                async with asyncio.timeout(self._hub.patience_s):
-                    await self._send(frame.message)
+                await self._wait(self._send_now(frame.message), self._hub.patience_s)
                 burst += 1
                 if burst % BURST == 0:
                     await asyncio.sleep(0)
@@ -85,14 +77,19 @@ class Client:
         finally:
             self._catching_up = None
 
-    async def close(self, code: int, patience_s: float = CLOSE_PATIENCE_S) -> None:
+    async def _wait(self, rest: Awaitable[None] | None, patience_s: float) -> None:
+        """Await the rest of a send, if there is one; raises TimeoutError after `patience_s` seconds."""
+        if rest is not None:
+            async with asyncio.timeout(patience_s):
+                await rest
+
+    async def close(self, code: int, reason: str = "", patience_s: float = CLOSE_PATIENCE_S) -> None:
         """Close the connection with `code`; where that does not get through in time, drop it."""
         self._hub.leave(self)
         try:
-            async with asyncio.timeout(patience_s):
-                await self._send({"type": "websocket.close", "code": code})
+            await self._wait(self._send_now({"type": "websocket.close", "code": code, "reason": reason}), patience_s)
         except TimeoutError:
-            drop(self._send)
+            self._send_now.drop()
         except (OSError, RuntimeError):
             pass  # closed already
 

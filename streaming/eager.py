@@ -6,11 +6,11 @@ they still make a task each time, and we support 3.11.)
 """
 
 import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 
-def begin(coroutine: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None] | None:
+def begin(coroutine: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
     """Run `coroutine` until it waits for something.
 
     Returns None where it finished without waiting; otherwise its rest, which the caller must await (in a task of its
@@ -20,11 +20,7 @@ def begin(coroutine: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None] | N
         waits_for = coroutine.send(None)
     except StopIteration:
         return None
-    return _finish(coroutine, waits_for)
-
-
-async def _finish(coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
-    await _go_on(coroutine, waits_for)
+    return _go_on(coroutine, waits_for)
 
 
 @types.coroutine

@@ -19,7 +19,7 @@ from django.db import Error as DatabaseError
 
 from metrics.snapshot import Message
 from streaming.client import Client
-from streaming.socket_access import Send
+from streaming.sending import AsgiSend, make_send_now
 
 logger = logging.getLogger(__name__)
 
@@ -103,13 +103,13 @@ class Hub:
 
     # --- the clients ---
 
-    def join(self, send: Send, *, since: float | None = None) -> Client:
+    def join(self, send: AsgiSend, *, since: float | None = None) -> Client:
         """Add an accepted connection: it gets the latest snapshot (or all after `since`), then every new one.
 
-        `send` is its ASGI send, which must wait while the client does not read (see socket_access.pace).
+        `send` is its ASGI send.
         """
         first = max(self.end - 1, 0) if since is None else self.sequence_after(since)
-        client = Client(self, send, first)
+        client = Client(self, make_send_now(send), first)
         self.clients.add(client)
         client.catch_up()
         return client
@@ -218,5 +218,5 @@ class Hub:
             if start:
                 await asyncio.sleep(within_s / DRAIN_BATCHES)
             await asyncio.gather(
-                *(client.close(1012, within_s / DRAIN_BATCHES) for client in clients[start : start + batch])
+                *(client.close(1012, patience_s=within_s / DRAIN_BATCHES) for client in clients[start : start + batch])
             )

@@ -11,36 +11,39 @@ from django.http.request import split_domain_port, validate_host
 logger = logging.getLogger(__name__)
 
 
-class OriginGuard(OriginValidator):
+class OriginGuard:
     """Lets in programs (no Origin), this site's own pages, and the sites in `STREAM_ALLOWED_ORIGINS`.
 
     A browser always sends the Origin of the page. It is this site's own where its host and port are those of the
     request and the host is one of ALLOWED_HOSTS.
     """
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    def __init__(self, allowed_origins: list[str]) -> None:
+        self._allowed_origins = allowed_origins
+        self._validator = OriginValidator(None, allowed_origins)
+
+    def lets_in(self, scope: dict[str, Any]) -> bool:
+        """Whether the connection of this ASGI scope may be opened; a refusal is logged with how to allow it."""
         headers = dict(scope["headers"])
         origin = headers.get(b"origin", b"").decode("latin-1")
         host = headers.get(b"host", b"").decode("latin-1")
         if not origin or self.is_allowed(origin, host):
-            await self.application(scope, receive, send)
-            return
+            return True
         logger.warning(
             "Refused a WebSocket from a page of %r: this site is %r. To let it in, add it to STREAM_ALLOWED_ORIGINS.",
             origin[:200],
             host[:200],
         )
-        await receive()  # websocket.connect
-        await send({"type": "websocket.close", "code": 4403})  # before the handshake: HTTP 403
+        return False
 
     def is_allowed(self, origin: str, host: str) -> bool:
         """Whether a page of `origin` may open the stream of the site that it addressed as `host`."""
-        if origin in self.allowed_origins:
+        if origin in self._allowed_origins:
             return True
         try:
             parsed = urlparse(origin)
             is_own = parsed.netloc.lower() == host.lower() and parsed.scheme in {"http", "https"}
-            return (is_own and is_own_host(host)) or self.validate_origin(parsed)
+            return (is_own and is_own_host(host)) or bool(self._validator.validate_origin(parsed))
         except ValueError:  # a port that is no number, a half-open bracket
             return False
 

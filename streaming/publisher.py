@@ -92,7 +92,7 @@ class Publisher:
 
     async def _send(self, message: Message) -> None:
         try:
-            async with asyncio.timeout(min(1.0, self.interval_s / 4)):
+            async with asyncio.timeout(min(1.0, self.interval_s)):
                 await self._layer.group_send(GROUP, make_layer_message(message))
         except Exception as error:  # each layer has its own; the next tick tries again
             self.failed += 1

@@ -1,24 +1,31 @@
-"""The WebSocket addresses."""
+"""Which WebSocket goes where.
 
+A plain function that returns the coroutine of whoever serves the connection, not one more that awaits it: whatever
+awaits stays in memory, with its frame and the scope it was given, for as long as a connection lives, which is days.
+(For the same reason this is not Channels' URLRouter, which copies the scope besides.)
+"""
+
+from collections.abc import Coroutine
 from typing import Any
 
-from channels.routing import URLRouter
 from django.conf import settings
-from django.urls import re_path
 
 from streaming.consumer import live
 from streaming.origin import OriginGuard
 
+PATHS = {"/stream/live", "/stream/live/"}
 
-async def refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answer a WebSocket at any other address with HTTP 403 instead of a traceback."""
-    await receive()
-    await send({"type": "websocket.close", "code": 4404})
+guard = OriginGuard(settings.STREAM_ALLOWED_ORIGINS)
 
 
-websockets = URLRouter(
-    [
-        re_path(r"^stream/live/?$", OriginGuard(live, settings.STREAM_ALLOWED_ORIGINS)),
-        re_path(r"", refuse),  # type: ignore[arg-type]
-    ]
-)
+def websockets(scope: dict[str, Any], receive: Any, send: Any) -> Coroutine[Any, Any, None]:
+    """The stream for those who may have it; HTTP 403 for pages of other sites and at any other address."""
+    if scope["path"].removeprefix(scope.get("root_path", "")) in PATHS and guard.lets_in(scope):
+        return live(scope, receive, send)
+    return refuse(receive, send)
+
+
+async def refuse(receive: Any, send: Any) -> None:
+    """Close before the handshake, which servers answer with HTTP 403."""
+    await receive()  # websocket.connect
+    await send({"type": "websocket.close"})

@@ -3,11 +3,20 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-#: Seconds between keep-alive pings, and how long an answer may take. Daphne needs the second to be the smaller.
-PING_INTERVAL_S = 20
+from django.conf import settings
+
+#: Seconds between keep-alive pings, and how long an answer may take (Daphne needs the second to be the smaller).
+#: Proxies and routers forget connections that carry nothing for a minute. Where snapshots come more often than that,
+#: they keep the connection alive, and a ping only finds out who is gone: at 10,000 clients, one every 20 s for each
+#: would cost as much as a third of the snapshots.
+PING_INTERVAL_S = 60 if settings.STREAM_INTERVAL < 20 else 20
 PING_TIMEOUT_S = 15
 #: Bytes a client's message may have.
 LARGEST_MESSAGE = 4096
+
+#: Connections that may wait to be accepted. After a restart everybody comes back at once; who does not fit into this
+#: queue tries again only seconds later. (Twisted's default is 50; the kernel caps it at net.core.somaxconn.)
+BACKLOG = 4096
 
 Application = Callable[..., Any]
 #: Called once with the address that the server listens at.

@@ -10,6 +10,7 @@ from twisted.internet import reactor
 
 from streaming.runtime import runtime
 from streaming.servers import (
+    BACKLOG,
     LARGEST_MESSAGE,
     PING_INTERVAL_S,
     PING_TIMEOUT_S,
@@ -24,9 +25,10 @@ logger = logging.getLogger(__name__)
 
 def run(application: Application, address: Address, ready: Ready) -> None:
     """Serve until SIGTERM or SIGINT, then send the clients away and end. Raises ServerError where it cannot listen."""
+    endpoints = build_endpoint_description_strings(host=address.host, port=address.port)
     server = Server(
         application=application,
-        endpoints=build_endpoint_description_strings(host=address.host, port=address.port),
+        endpoints=[f"{endpoint}:backlog={BACKLOG}" for endpoint in endpoints],
         signal_handlers=False,  # ours drain the clients first
         websocket_timeout=-1,  # a dashboard may stay open for days
         ping_interval=PING_INTERVAL_S,

@@ -9,6 +9,7 @@ import uvicorn
 
 from streaming.runtime import runtime
 from streaming.servers import (
+    BACKLOG,
     LARGEST_MESSAGE,
     PING_INTERVAL_S,
     PING_TIMEOUT_S,
@@ -50,6 +51,7 @@ def run(application: Application, address: Address, ready: Ready) -> None:
         application,
         host=address.host,
         port=address.port,
+        backlog=BACKLOG,
         ws="websockets-sansio",  # 20 µs for a message; the other implementations need more
         ws_per_message_deflate=False,  # compressing for each client costs more than it saves on 600 bytes
         ws_max_size=LARGEST_MESSAGE,

@@ -1,0 +1,139 @@
+"""What a delivered snapshot may cost, counted, not timed: no task, no thread, no copy, no second encoding."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from channels.layers import InMemoryChannelLayer
+
+from metrics.history.writer import HistoryWriter
+from metrics.snapshot import Snapshot
+from streaming.hub import GROUP, Hub, make_frame
+from streaming.publisher import Publisher
+
+CLIENTS = 500
+
+
+class Inbox:
+    """A client that reads at once and keeps the very objects that it was sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[Mapping[str, Any]] = []
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        self.messages.append(message)
+
+
+def test_a_sweep_makes_no_task_and_no_thread_hop_and_shares_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        tasks: list[object] = []
+        threads: list[object] = []
+        hub = Hub()
+        inboxes = [Inbox() for _ in range(CLIENTS)]
+        for inbox in inboxes:
+            hub.join(inbox.send)
+
+        def count_task(_: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+            tasks.append(coroutine)
+            return asyncio.Task(coroutine, loop=loop, **options)
+
+        loop.set_task_factory(count_task)
+        monkeypatch.setattr(loop, "run_in_executor", lambda *call: threads.append(call))
+        frame = make_frame(1.0, None, "{}")
+        await hub.pass_on(frame)
+        await hub.pass_on(make_frame(2.0, 1.0, "{}"))
+        assert tasks == []
+        assert threads == []
+        assert all(inbox.messages[0] is frame.message for inbox in inboxes)
+        assert all(len(inbox.messages) == 2 for inbox in inboxes)
+
+    asyncio.run(scenario())
+
+
+def test_a_snapshot_is_encoded_once_however_many_clients_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[Snapshot] = []
+    dumped: list[object] = []
+    encode, dumps = Snapshot.encode, json.dumps
+
+    def count_encode(snapshot: Snapshot) -> str:
+        encoded.append(snapshot)
+        return encode(snapshot)
+
+    async def scenario() -> None:
+        layer = InMemoryChannelLayer()
+        hub = Hub()
+        publisher = Publisher(layer, interval_s=10, history=HistoryWriter(retention_s=60))
+        monkeypatch.setattr(publisher._choices, "_ask", refuse)
+        inboxes = [Inbox() for _ in range(CLIENTS)]
+        for inbox in inboxes:
+            hub.join(inbox.send)
+        running = asyncio.create_task(hub.run(layer))
+        await until(lambda: GROUP in layer.groups)
+        monkeypatch.setattr(Snapshot, "encode", count_encode)
+        snapshot = await publisher.publish()
+        monkeypatch.setattr(json, "dumps", lambda *args, **options: dumped.append(args) or dumps(*args, **options))
+        await until(lambda: all(inbox.messages for inbox in inboxes))
+        running.cancel()
+        await asyncio.wait([running])
+        publisher.history._waiting.clear()
+        await publisher.aclose()
+        assert encoded == [snapshot]
+        assert dumped == []
+
+    asyncio.run(scenario())
+
+
+async def refuse() -> None:
+    raise OSError("no database in this test")
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - any condition, polled
+            await asyncio.sleep(0.001)
+
+
+def test_a_stuck_client_costs_one_task_however_many_snapshots_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        hub = Hub(keep=10)
+        never = asyncio.Event()
+
+        async def stuck(message: Mapping[str, Any]) -> None:
+            await never.wait()
+
+        quick = Inbox()
+        hub.join(stuck)
+        hub.join(quick.send)
+        before = len(asyncio.all_tasks())
+        for number in range(1, 101):
+            await hub.pass_on(make_frame(float(number), None, "{}"))
+        assert len(asyncio.all_tasks()) == before + 1
+        assert len(quick.messages) == 100
+        for client in tuple(hub.clients):
+            hub.leave(client)
+
+    asyncio.run(scenario())
+
+
+def test_a_sweep_lets_others_have_a_turn() -> None:
+    async def scenario() -> None:
+        hub = Hub()
+        for _ in range(20_000):
+            hub.join(Inbox().send)
+        turns = 0
+
+        async def take_turns() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        other = asyncio.create_task(take_turns())
+        await hub.pass_on(make_frame(1.0, None, "{}"))
+        other.cancel()
+        assert turns >= 20_000 / 100 - 1
+
+    asyncio.run(scenario())
