@@ -194,8 +194,8 @@ STORAGES = {
     },
 }
 
-# Nothing a client may send us is large; Daphne's own limit keeps the rest out (runserver reads these two).
-DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = DAPHNE_WEBSOCKET_MAX_FRAME_SIZE = 4096
+# Nothing a client may send us is large (runserver reads these two).
+DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = DAPHNE_WEBSOCKET_MAX_FRAME_SIZE = 64 * 1024
 
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^stream/health"]  # monitors ask the process itself, past the proxy

@@ -11,8 +11,8 @@ from django.conf import settings
 #: would cost as much as a third of the snapshots.
 PING_INTERVAL_S = 60 if settings.STREAM_INTERVAL < 20 else 20
 PING_TIMEOUT_S = 15
-#: Bytes a client's message may have.
-LARGEST_MESSAGE = 4096
+#: Bytes of a client's message that a server reads; the consumer closes (1009) long before, at 4 KiB.
+LARGEST_MESSAGE = 64 * 1024
 
 #: Connections that may wait to be accepted. After a restart everybody comes back at once; who does not fit into this
 #: queue tries again only seconds later. (Twisted's default is 50; the kernel caps it at net.core.somaxconn.)

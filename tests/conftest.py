@@ -1,0 +1,58 @@
+"""Fixtures of real things; what they wrote is shown when a test fails."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import Process, Redis, Server
+
+StartServer = Callable[..., Server]
+
+
+def end(process: Process) -> None:
+    if process.process is not None:
+        process.process.send_signal(18)  # SIGCONT: a stopped process cannot end
+        code = process.stop()
+        print(f"--- {process.log.name} (exit code {code})\n{process.output}")
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Starts servers in this test's folder; each must end by SIGTERM, with exit code 0 and without a traceback.
+
+    Servers of one test share a database. One that was killed by the test is not asked how it ended.
+    """
+    servers: list[Server] = []
+
+    def start(kind: str = "daphne", **environment: str) -> Server:
+        servers.append(Server(tmp_path, kind, **environment))
+        return servers[-1].start()
+
+    yield start
+    for server in servers:
+        assert server.process is not None
+        was_running = server.process.poll() is None
+        end(server)
+        if was_running and server.kind in {"daphne", "uvicorn"}:
+            assert server.process.returncode == 0
+            assert "Traceback" not in server.output
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    """A Redis of this test's own."""
+    process = Redis(tmp_path).start()
+    yield process
+    end(process)
+
+
+@pytest.fixture(scope="module", params=["daphne", "uvicorn"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that a module's tests share, once Daphne and once uvicorn."""
+    process = Server(tmp_path_factory.mktemp(request.param), request.param).start()
+    yield process
+    end(process)
+    assert process.process is not None
+    assert process.process.returncode == 0
+    assert "Traceback" not in process.output

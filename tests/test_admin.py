@@ -1,0 +1,143 @@
+"""Staff in the real admin."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.admin_session import LIST, AdminSession
+from tests.processes import PASSWORD, ROOT, Server, wait_until
+
+
+@pytest.fixture(scope="module")
+def admin_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("admin"), "daphne").start()
+    yield server
+    server.stop()
+    print(server.output)
+
+
+@pytest.fixture
+def admin(admin_server: Server) -> AdminSession:
+    return AdminSession(admin_server)
+
+
+def make_viewer(server: Server) -> None:
+    """A staff user who may look at sources and at nothing else."""
+    code = (
+        "from django.contrib.auth.models import Permission, User\n"
+        "u, made = User.objects.get_or_create(username='viewer', is_staff=True)\n"
+        f"u.set_password('{PASSWORD}'); u.save()\n"
+        "u.user_permissions.set(Permission.objects.filter(codename__in=['view_datasource']))"
+    )
+    environment = {**__import__("os").environ, **server.environment}
+    subprocess.run(
+        [sys.executable, "manage.py", "shell", "-c", code], cwd=ROOT, env=environment, check=True, timeout=30
+    )
+
+
+def test_there_is_one_row_per_group_with_the_first_choices(admin: AdminSession) -> None:
+    rows = admin.rows()
+    assert set(rows) == {"System", "AI", "Portfolio"}
+    assert "● This host" in rows["System"]["source"]
+
+
+def test_the_list_shows_what_each_source_reads_now(admin: AdminSession) -> None:
+    admin.click("AI", "mock")
+    rows = admin.rows()
+    assert re.search(r"CPU:\s+\d+\.\d\d %", rows["System"]["reads_now"])
+    assert re.search(r"Accuracy:\s+0\.\d{3} ratio\s+\(simulated\)", rows["AI"]["reads_now"])
+    assert re.search(r"\d+\.\d s", rows["Portfolio"]["age"])
+
+
+def test_one_click_switches_and_is_logged_with_who_and_from_what_to_what(admin: AdminSession) -> None:
+    admin.click("Portfolio", "mock")
+    status, page = admin.click("Portfolio", "redis")
+    assert status == 200
+    assert "Switched from Simulated (mock) to Redis." in page
+    row = admin.rows()["Portfolio"]
+    assert "no answer from redis://127.0.0.1:1/0" in row["answers"]
+    assert "— unreachable" in re.sub(r"\s+", " ", row["reads_now"])
+    assert re.search(r"admin Switched from Simulated \(mock\) to Redis\.", admin.log())
+
+
+def test_the_bulk_action_switches_every_selected_row_and_logs_each(admin: AdminSession) -> None:
+    admin.get(LIST)
+    admin.post(LIST, action="switch_to_redis", _selected_action=["1", "2", "3"])
+    assert all("● Redis" in row["source"] for row in admin.rows().values())
+    admin.get(LIST)
+    admin.post(LIST, action="switch_to_mock", _selected_action=["1", "2", "3"])
+    assert all("● Simulated" in row["source"] for row in admin.rows().values())
+    log = admin.log()
+    assert log.count("Switched from Redis to Simulated (mock).") >= 3
+    admin.click("System", "host")
+
+
+def test_a_group_that_the_host_cannot_answer_for_is_not_switched_to_it(admin: AdminSession) -> None:
+    assert "/switch/host/" not in admin.rows()["AI"]["html"]
+    _, page = admin.post(f"{LIST}2/switch/host/")
+    assert "AI cannot be read from this host." in page
+    _, page = admin.post(f"{LIST}2/switch/nothing/")
+    assert "There is no source" in page
+
+
+def test_age_and_fallbacks_are_changed_in_the_form_and_logged_from_to(admin: AdminSession) -> None:
+    change = f"{LIST}1/change/"
+    _, page = admin.get(change)
+    assert 'name="kind"' not in page
+    admin.post(change, max_age_s="45", use_fallbacks="on")
+    assert "maximum age from 30.0 to 45.0" in re.sub(r"\s+", " ", admin.log()).lower()
+    admin.get(change)
+    _, page = admin.post(change, max_age_s="-1")
+    assert "greater than or equal to" in page
+
+
+def test_groups_are_neither_added_nor_deleted(admin: AdminSession) -> None:
+    assert admin.get(f"{LIST}add/")[0] == 403
+    assert admin.get(f"{LIST}1/delete/")[0] == 403
+
+
+def test_staff_without_the_permission_look_but_cannot_switch(admin_server: Server) -> None:
+    make_viewer(admin_server)
+    viewer = AdminSession(admin_server, "viewer")
+    rows = viewer.rows()
+    assert "CPU" in rows["System"]["reads_now"]
+    assert "<button" not in rows["System"]["html"]
+    assert viewer.post(f"{LIST}1/switch/mock/")[0] == 403
+    assert "● This host" in AdminSession(admin_server).rows()["System"]["source"]
+
+
+def test_a_switch_needs_a_post_and_a_login(admin_server: Server, admin: AdminSession) -> None:
+    assert admin.get(f"{LIST}1/switch/mock/")[0] == 405
+    status, page = admin_server.get(f"{LIST}1/switch/mock/")
+    assert status == 200
+    assert "Log in" in page
+
+
+def test_history_can_be_looked_at_searched_and_exported_but_not_changed(
+    admin_server: Server, admin: AdminSession
+) -> None:
+    wait_until(lambda: "snapshot" in admin.get("/admin/metrics/snapshotrecord/")[1])
+    address = "/admin/metrics/snapshotrecord/"
+    keys = wait_until(lambda: re.findall(r'name="_selected_action" value="(\d+)"', admin.get(address)[1]))
+    _, exported = admin.post(address, action="export_csv", _selected_action=keys[:3])
+    assert exported.startswith("timestamp,datetime,cpu")
+    assert len(exported.splitlines()) == 4
+    assert admin.get(f"{address}{keys[0]}/delete/")[0] == 403
+    assert 'name="_save"' not in admin.get(f"{address}{keys[0]}/change/")[1]
+    for query in ("?q=unreachable", "?q=redis+pnl", "?problem=any", "?problem=stale", "?range=1h&source_ai=mock"):
+        assert admin.get(address + query)[0] == 200
+    assert "unreachable" in admin.get(f"{address}?q=unreachable")[1]
+    assert not re.findall(r'name="_selected_action"', admin.get(f"{address}?problem=stale")[1])
+    assert admin.get("/admin/metrics/sourceswitch/")[0] == 200
+
+
+def test_a_switch_is_an_event_of_history(admin_server: Server, admin: AdminSession, tmp_path: Path) -> None:
+    admin.click("AI", "redis")
+    admin.click("AI", "mock")
+    answer = __import__("json").loads(admin_server.get("/stream/history?points=10")[1])
+    last = answer["events"][-1]
+    assert (last["group"], last["from"], last["to"], last["by"]) == ("ai", "redis", "mock", "admin")

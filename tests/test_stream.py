@@ -1,0 +1,138 @@
+"""The stream as its clients see it, from real servers."""
+
+import asyncio
+import json
+import re
+from contextlib import suppress
+
+import pytest
+import websocket
+import websockets
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
+
+from streaming.contract import find_violations
+from tests.conftest import StartServer
+from tests.processes import Server, wait_until
+
+
+def assert_contract(texts: list[str]) -> None:
+    before = None
+    for text in texts:
+        before, violations = find_violations(text, before)
+        assert violations == []
+
+
+def test_an_async_client_receives_consecutive_snapshots(server: Server) -> None:
+    async def receive() -> list[str]:
+        async with websockets.connect(server.stream) as connection:
+            return [str(await connection.recv()) for _ in range(6)]
+
+    assert_contract(asyncio.run(receive()))
+
+
+def test_a_sync_client_receives_consecutive_snapshots(server: Server) -> None:
+    connection = websocket.create_connection(server.stream, timeout=20)
+    assert_contract([connection.recv() for _ in range(6)])
+    connection.close()
+
+
+def test_the_address_may_end_with_a_slash(server: Server) -> None:
+    connection = websocket.create_connection(server.stream + "/", timeout=20)
+    assert "cpu" in json.loads(connection.recv())
+    connection.close()
+
+
+def test_any_other_address_is_refused(server: Server) -> None:
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        websocket.create_connection(f"{server.stream}/other", timeout=20)
+
+
+def test_a_new_connection_gets_the_latest_snapshot_at_once(start_server: StartServer) -> None:
+    server = start_server(STREAM_INTERVAL="1")
+    wait_until(lambda: server.health()["age"] is not None)
+    latest = json.loads(server.get("/stream/latest")[1])
+    (first,) = server.receive(1)
+    assert first["timestamp"] >= latest["timestamp"]
+    assert first["timestamp"] - latest["timestamp"] < 0.9  # it did not wait for the next tick but one
+
+
+def test_what_a_client_sends_is_ignored_up_to_a_size(server: Server) -> None:
+    with server.connect() as connection:
+        for message in ("", "hello", b"\0" * 100, '{"cpu": 1}', "x" * 4000):
+            connection.send(message)
+        assert_contract([str(connection.recv(timeout=20)) for _ in range(5)])
+
+
+def test_a_message_beyond_the_size_closes_with_1009(server: Server) -> None:
+    for size in (5000, 100_000):
+        with server.connect() as connection:
+            connection.send("x" * size)
+            wait_until_closed(connection)
+            assert connection.close_code == 1009
+
+
+def wait_until_closed(connection: ClientConnection) -> None:
+    with suppress(ConnectionClosed):
+        while True:
+            connection.recv(timeout=20)
+
+
+def test_connecting_and_disconnecting_are_logged_with_the_count_and_leave_nothing(server: Server) -> None:
+    wait_until(lambda: server.health()["clients"] == 0)
+    with server.connect(), server.connect():
+        wait_until(lambda: server.health()["clients"] == 2)
+    wait_until(lambda: server.health()["clients"] == 0)
+    assert re.search(r"Client connected \(2 now\)", server.output)
+    assert re.search(r"Client disconnected \(0 now\)", server.output)
+    assert server.output.count("Client connected") == server.output.count("Client disconnected")
+
+
+@pytest.mark.parametrize("kind", ["runserver", "plain daphne", "plain uvicorn"])
+def test_every_way_to_start_a_server_streams_from_its_start(start_server: StartServer, kind: str) -> None:
+    first = start_server()  # makes the database
+    first.stop()
+    server = start_server(kind, DEBUG="true")
+    assert_contract([json.dumps(message) for message in server.receive(3)])
+    wait_until(lambda: server.health()["ticks"]["published"] >= 3)
+
+
+def test_snapshots_flow_before_the_first_request(start_server: StartServer) -> None:
+    server = start_server()
+    wait_until(lambda: len(server.receive(1, "?since=0")) == 1)
+    assert server.receive(1, "?since=0")[0]["previous"] is None
+
+
+ORIGIN_CASES = [
+    ("", None, True),
+    ("", "{own}", True),
+    ("", "https://evil.example", False),
+    ("", "http://127.0.0.1:1", False),
+    ("https://friend.example", "https://friend.example", True),
+    ("https://friend.example", "http://friend.example", False),
+    ("*", "https://evil.example", True),
+]
+
+
+@pytest.mark.parametrize("allowed", ["", "https://friend.example", "*"])
+def test_pages_of_other_sites_are_let_in_only_where_listed(start_server: StartServer, allowed: str) -> None:
+    server = start_server(STREAM_ALLOWED_ORIGINS=allowed)
+    for case_allowed, origin, is_let_in in ORIGIN_CASES:
+        if case_allowed != allowed:
+            continue
+        origin = origin and origin.format(own=server.url)
+        if is_let_in:
+            with server.connect(origin=origin) as connection:
+                assert connection.recv(timeout=20)
+        else:
+            with pytest.raises(InvalidStatus, match="403"):
+                server.connect(origin=origin)
+            assert origin in server.output
+            assert "STREAM_ALLOWED_ORIGINS" in server.output
+
+
+def test_a_host_that_is_not_this_sites_own_makes_no_origin_its_own(start_server: StartServer) -> None:
+    """A name that somebody else points at this machine (DNS rebinding) has an equal Origin and Host."""
+    server = start_server()
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        websocket.create_connection(server.stream, host="rebound.example", origin="http://rebound.example", timeout=20)
