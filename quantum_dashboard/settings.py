@@ -209,11 +209,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
+    "filters": {"once_per_minute": {"()": "streaming.log_filters.OncePerMinute"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "django.channels.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "channels_redis.pubsub": {"filters": ["once_per_minute"]},  # while Redis is away: a traceback every second
         "metrics": {"level": LOG_LEVEL},
         "streaming": {"level": LOG_LEVEL},
     },

@@ -90,6 +90,11 @@ class Process:
         assert self.process is not None
         self.process.wait()
 
+    def wait(self) -> int:
+        """Wait for its end and return its exit code."""
+        assert self.process is not None
+        return self.process.wait(15)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it and return its exit code."""
         assert self.process is not None

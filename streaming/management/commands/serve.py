@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 from django.utils.module_loading import import_string
 
 from streaming.servers import Address, ServerError
@@ -40,6 +41,7 @@ class Command(BaseCommand):
         if options["prepare"]:
             call_command("migrate", verbosity=0)
             self.create_first_user()
+            connections.close_all()  # this thread asks the database nothing more
         server = import_module(f"streaming.servers.{options['server']}_server")
         application = import_string(settings.ASGI_APPLICATION)
         try:

@@ -1,0 +1,103 @@
+"""Health tells the truth, quickly, whatever hangs."""
+
+import json
+import signal
+import sqlite3
+import time
+
+import pytest
+
+from tests.admin_session import AdminSession
+from tests.conftest import StartServer
+from tests.processes import Redis, Server, wait_until
+
+PROMISED_S = 1.0
+
+
+def timed_health(server: Server) -> tuple[int, dict[str, object], float]:
+    started = time.monotonic()
+    status, body = server.get("/stream/health")
+    return status, json.loads(body), time.monotonic() - started
+
+
+def test_a_healthy_stream_is_ok_with_every_figure(server: Server) -> None:
+    wait_until(lambda: server.health()["ticks"]["published"] > 2)
+    status, body = server.get("/stream/health")
+    report = json.loads(body)
+    assert status == 200
+    assert report["status"] == "ok", report
+    assert 0 <= report["age"] < 1
+    assert report["interval"] == 0.2
+    assert report["ticks"]["missed"] >= 0
+    assert report["publisher"] == "leader"
+    assert {group: each["source"] for group, each in report["groups"].items()} == {
+        "system": "host",
+        "ai": "mock",
+        "portfolio": "mock",
+    }
+    for name in ("channel_layer", "database"):
+        assert report["checks"][name]["ok"] is True
+        assert report["checks"][name]["ms"] >= 0
+    assert report["checks"]["redis"]["ok"] is False  # nothing listens there, and nobody needs it: still ok
+    assert report["checks"]["redis"]["used"] is False
+
+
+def test_head_works_and_other_methods_get_405(server: Server) -> None:
+    for path in ("/stream/health", "/stream/health/", "/stream/health/live"):
+        assert server.get(path, "HEAD") == (200, "")
+        for method in ("POST", "PUT", "DELETE", "PATCH"):
+            assert server.get(path, method)[0] == 405
+
+
+def test_health_is_never_cached(server: Server) -> None:
+    import urllib.request
+
+    with urllib.request.urlopen(server.url + "/stream/health", timeout=10) as response:
+        assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_live_answers_as_long_as_the_process_does(server: Server) -> None:
+    assert server.get("/stream/health/live") == (200, '{"status": "alive"}')
+
+
+def test_a_hanging_redis_degrades_and_delays_nobody(start_server: StartServer, redis: Redis) -> None:
+    server = start_server(METRICS_REDIS_URL=redis.url)
+    AdminSession(server).click("AI", "redis")
+    redis.send(signal.SIGSTOP)
+    wait_until(lambda: server.health()["status"] == "degraded")
+    for _ in range(3):
+        status, report, took_s = timed_health(server)
+        assert status == 200
+        assert took_s < PROMISED_S
+        assert any("Redis: no answer" in str(reason) for reason in report["reasons"])  # type: ignore[attr-defined]
+    redis.send(signal.SIGCONT)
+    redis.set(ai__accuracy=0.5, ai__latency=5, ai__sharpe=1, ai__regime="bull")
+    wait_until(lambda: server.health()["status"] == "ok")
+
+
+def test_without_a_snapshot_for_three_intervals_the_stream_is_down(
+    start_server: StartServer,
+) -> None:
+    server = start_server(STREAM_PUBLISHER="false")
+    wait_until(lambda: server.get("/stream/health")[0] == 503)
+    report = server.health()
+    assert report["status"] == "down"
+    assert report["publisher"] == "elsewhere"
+    assert "No snapshot for" in report["reasons"][0]
+    assert server.get("/stream/health/live")[0] == 200
+    assert server.get("/stream/latest")[0] == 503
+
+
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+def test_a_locked_database_degrades_and_delays_nobody(start_server: StartServer, kind: str) -> None:
+    server = start_server(kind)
+    database = sqlite3.connect(server.environment["DATABASE_URL"].removeprefix("sqlite:///"), isolation_level=None)
+    database.execute("BEGIN IMMEDIATE")
+    wait_until(lambda: server.health()["status"] == "degraded")
+    for _ in range(3):
+        status, report, took_s = timed_health(server)
+        assert (status, report["status"]) == (200, "degraded")
+        assert took_s < PROMISED_S
+        assert any("Database" in str(reason) for reason in report["reasons"])  # type: ignore[attr-defined]
+    database.execute("ROLLBACK")
+    wait_until(lambda: server.health()["status"] == "ok")
