@@ -4,6 +4,7 @@ A wrong value stops the start with a message that names its variable. `.env.exam
 """
 
 import math
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env(eager=False)  # not eager: all wrong values are reported together, by env.seal() below
 env.read_env(BASE_DIR / ".env", recurse=False)
+for name in ("DATABASE_URL", "REDIS_URL", "METRICS_REDIS_URL", "STREAM_INTERVAL", "STREAM_REPLAY", "MOCK_SEED"):
+    if os.environ.get(name) == "":  # set to nothing, as deployment tools do, means not set
+        del os.environ[name]
 
 
 def redis_url(value: str) -> None:

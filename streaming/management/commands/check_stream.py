@@ -29,7 +29,8 @@ def show(message: Message) -> str:
     values = []
     for metric in CATALOGUE:
         value, problem = message.get(metric.key), message.get("problems", {}).get(metric.key)
-        shown = "—" if value is None else f"{value:.{metric.decimals}f}" if metric.type is float else f"{value}"
+        is_float = metric.type is float and isinstance(value, float)
+        shown = "—" if value is None else f"{value:.{metric.decimals}f}" if is_float else f"{value}"
         values.append(f"{metric.key} {shown}" + (f" ({problem})" if problem else ""))
     sources = " ".join(f"{group}={source}" for group, source in message.get("sources", {}).items())
     return f"{message.get('datetime')}  {'  '.join(values)}  [{sources}]"

@@ -1,0 +1,196 @@
+"""The commands as people and deployments run them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from websockets.sync.server import ServerConnection, serve
+
+from tests.conftest import StartServer
+from tests.processes import ROOT, Server, free_port
+
+SECRET = "not-secret-at-all-but-long-enough-for-a-test-of-this-kind"
+
+
+def manage(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=ROOT,
+        env={**os.environ, "SECRET_KEY": SECRET, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+# --- check_stream ---
+
+
+def test_check_stream_accepts_a_good_server(server: Server) -> None:
+    for address in (server.stream, server.url, f"127.0.0.1:{server.port}"):
+        result = manage("check_stream", address, "--messages", "3")
+        assert result.returncode == 0, result.stderr
+        assert len(re.findall(r"cpu \d+\.\d\d", result.stdout)) == 3
+        assert "contract kept" in result.stdout
+
+
+def test_check_stream_says_that_nobody_listens() -> None:
+    result = manage("check_stream", f"ws://127.0.0.1:{free_port()}/stream/live")
+    assert result.returncode == 1
+    assert "cannot connect" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("words", [["ftp://x"], ["ws://"], ["--messages", "0"]])
+def test_check_stream_tells_what_it_needs(words: list[str]) -> None:
+    result = manage("check_stream", *words)
+    assert result.returncode == 1
+    assert re.search(r"not an address|at least 1", result.stderr)
+
+
+@contextmanager
+def fake_server(texts: list[str]) -> Iterator[str]:
+    """A server that sends `texts` and then nothing."""
+
+    def send(connection: ServerConnection) -> None:
+        for text in texts:
+            connection.send(text)
+        with suppress(Exception):
+            connection.recv()
+
+    with serve(send, "127.0.0.1", 0) as listening:
+        Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"ws://127.0.0.1:{listening.socket.getsockname()[1]}/stream/live"
+        listening.shutdown()
+
+
+def test_check_stream_names_every_break_of_the_contract(server: Server) -> None:
+    good = server.receive(2)
+    broken: list[tuple[Any, str]] = [
+        ("{", "not JSON"),
+        ({**good[1], "cpu": "5"}, "cpu"),
+        ({**good[1], "cpu": None}, "null without a reason"),
+        ({k: v for k, v in good[1].items() if k != "risk"}, "no key 'risk'"),
+        ({**good[1], "previous": good[0]["timestamp"] - 1}, "gap"),
+        (
+            {**good[1], "timestamp": good[0]["timestamp"], "datetime": good[0]["datetime"], "previous": None},
+            "is not after",
+        ),
+        ({**good[1], "exposure": 62.0}, "exposure"),
+        ({**good[1], "sources": {"ai": "guess"}}, "sources"),
+        ({**good[1], "extra": 1}, "unknown key"),
+    ]
+    for message, complaint in broken:
+        text = message if isinstance(message, str) else json.dumps(message)
+        with fake_server([json.dumps(good[0]), text]) as address:
+            result = manage("check_stream", address, "--messages", "2")
+        assert result.returncode == 1
+        assert complaint in result.stderr, (complaint, result.stderr)
+
+
+def test_check_stream_does_not_wait_for_ever() -> None:
+    with fake_server([]) as address:
+        result = manage("check_stream", address, "--timeout", "0.5")
+    assert result.returncode == 1
+    assert "no message 1 of 5 within 0.5 s" in result.stderr
+
+
+# --- serve ---
+
+
+def test_the_first_start_creates_a_staff_user_and_says_its_password_once(tmp_path: Path) -> None:
+    server = Server(tmp_path, DJANGO_SUPERUSER_PASSWORD="").start()
+    server.said(r"First staff user: admin, password: \S{12,}")
+    server.said(r"Admin +http://127\.0\.0\.1:\d+/admin/")
+    assert server.stop() == 0
+    again = Server(tmp_path, DJANGO_SUPERUSER_PASSWORD="").start()
+    again.said("Admin ")
+    assert again.stop() == 0
+    assert "password" not in again.output
+
+
+def test_the_first_user_may_be_named_by_djangos_variables(tmp_path: Path) -> None:
+    from tests.admin_session import AdminSession
+
+    server = Server(tmp_path, DJANGO_SUPERUSER_USERNAME="ada", DJANGO_SUPERUSER_PASSWORD="lovelace-1843").start()
+    AdminSession(server, "ada", "lovelace-1843")
+    assert server.stop() == 0
+    assert "lovelace-1843" not in server.output
+
+
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_ends_cleanly(tmp_path: Path, kind: str, number: signal.Signals) -> None:
+    server = Server(tmp_path, kind).start()
+    with server.connect() as connection:
+        connection.recv(timeout=10)
+        assert server.stop(number) == 0
+    assert "Traceback" not in server.output
+    assert "Error" not in server.output
+
+
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+def test_a_port_in_use_is_told(start_server: StartServer, kind: str) -> None:
+    taken = start_server()
+    result = manage(
+        "serve", "--server", kind, "--port", str(taken.port), DATABASE_URL=taken.environment["DATABASE_URL"]
+    )
+    assert result.returncode == 1
+    assert f"Is port {taken.port} in use" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("variables", [{"PORT": "http"}, {"PORT": "70000"}, {"SERVER": "gunicorn"}])
+def test_wrong_variables_of_serve_are_named(variables: dict[str, str]) -> None:
+    result = manage("serve", **variables)
+    assert result.returncode == 1
+    (name, value) = next(iter(variables.items()))
+    assert f"{name} is '{value}'" in result.stderr
+
+
+# --- settings ---
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STREAM_INTERVAL", "fast"),
+        ("STREAM_INTERVAL", "0.01"),
+        ("STREAM_INTERVAL", "nan"),
+        ("STREAM_INTERVAL", "3601"),
+        ("DATABASE_URL", "oracle-ish://x"),
+        ("REDIS_URL", "localhost:6379"),
+        ("METRICS_REDIS_URL", "http://localhost"),
+        ("STREAM_ALLOWED_ORIGINS", "https://ok.example,https://not ok/path"),
+        ("DEBUG", "perhaps"),
+        ("MOCK_SEED", "x"),
+        ("STREAM_REPLAY", "soon"),
+        ("HISTORY_RETENTION", "0"),
+        ("LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_wrong_value_stops_the_start_and_is_named(name: str, value: str) -> None:
+    result = manage("check", **{name: value})
+    assert result.returncode == 1
+    assert name in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_without_a_secret_key_only_debug_starts() -> None:
+    refused = manage("check", SECRET_KEY="", DEBUG="false")
+    assert refused.returncode == 1
+    assert "SECRET_KEY is not set" in refused.stderr
+    assert manage("check", SECRET_KEY="", DEBUG="true").returncode == 0
+
+
+def test_a_password_in_a_wrong_url_is_not_repeated() -> None:
+    assert "hush" not in manage("check", REDIS_URL="http://:hush@x").stderr
