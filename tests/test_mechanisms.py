@@ -1,0 +1,246 @@
+"""The small mechanisms that promises rest on: ticks, questions, eager coroutines, membership, imports."""
+
+import ast
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from channels.layers import InMemoryChannelLayer
+
+from metrics.inquiry import Inquiry
+from metrics.snapshot import Message
+from streaming.eager import begin
+from streaming.hub import GROUP, Hub, make_frame, make_layer_message
+from streaming.ticker import Ticker
+from tests.processes import ROOT
+
+# --- ticks ---
+
+
+class FakeLoop:
+    """A clock that a test moves; sleeping moves it, too."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def time(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 0)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeLoop:
+    clock = FakeLoop()
+    monkeypatch.setattr(
+        "streaming.ticker.asyncio", type("A", (), {"get_running_loop": lambda: clock, "sleep": clock.sleep})
+    )
+    return clock
+
+
+def tick_times(clock: FakeLoop, work_s: list[float]) -> tuple[list[float], int]:
+    """When each tick came, in seconds from the first, with work of these lengths after each."""
+
+    async def run() -> tuple[list[float], int]:
+        ticker = Ticker(3.0)
+        times = []
+        remaining = iter(work_s)
+        async for _ in ticker:
+            times.append(round(clock.now - 1000.0, 3))
+            try:
+                clock.now += next(remaining)
+            except StopIteration:
+                return times, ticker.missed
+        raise AssertionError
+
+    return asyncio.run(run())
+
+
+def test_ticks_do_not_drift_with_the_work(clock: FakeLoop) -> None:
+    assert tick_times(clock, [0.5, 2.9, 0.0, 1.0]) == ([0, 3, 6, 9, 12], 0)
+
+
+def test_ticks_that_were_missed_are_counted_skipped_and_never_bunched(clock: FakeLoop) -> None:
+    assert tick_times(clock, [7.0, 0.1, 3.1, 0.1]) == ([0, 9, 12, 18, 21], 3)
+
+
+# --- questions ---
+
+
+def test_one_question_is_under_way_at_most_and_its_answer_is_shared() -> None:
+    async def run() -> None:
+        asked = 0
+        answer_now = asyncio.Event()
+
+        async def ask() -> int:
+            nonlocal asked
+            asked += 1
+            await answer_now.wait()
+            return asked
+
+        inquiry = Inquiry(ask)
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await inquiry.answer(0.01)
+        assert asked == 1
+        answer_now.set()
+        await asyncio.sleep(0)
+        assert [await inquiry.answer(1) for _ in range(2)] in ([1, 2], [2, 3])
+        await inquiry.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_question_that_fails_says_so_to_who_asked_and_is_asked_again() -> None:
+    async def run() -> None:
+        answers = iter([OSError("away"), 7])
+
+        async def ask() -> int:
+            answer = next(answers)
+            if isinstance(answer, OSError):
+                raise answer
+            return answer
+
+        inquiry = Inquiry(ask)
+        with pytest.raises(OSError, match="away"):
+            await inquiry.answer(1)
+        assert await inquiry.answer(1) == 7
+
+    asyncio.run(run())
+
+
+# --- eager coroutines ---
+
+
+def test_a_coroutine_that_does_not_wait_is_done_at_once() -> None:
+    done = []
+
+    async def work() -> None:
+        done.append(1)
+
+    assert begin(work()) is None
+    assert done == [1]
+
+
+def test_a_coroutine_that_waits_goes_on_where_it_was() -> None:
+    async def run() -> None:
+        steps: list[int] = []
+        event = asyncio.Event()
+
+        async def work() -> None:
+            steps.append(1)
+            await event.wait()
+            steps.append(2)
+            await asyncio.sleep(0)
+            steps.append(3)
+
+        rest = begin(work())
+        assert steps == [1]
+        assert rest is not None
+        event.set()
+        await rest
+        assert steps == [1, 2, 3]
+
+    asyncio.run(run())
+
+
+def test_cancelling_the_rest_cancels_the_coroutine() -> None:
+    async def run() -> None:
+        cleaned = []
+
+        async def work() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cleaned.append(1)
+
+        rest = begin(work())
+        assert rest is not None
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await rest
+        assert cleaned == [1]
+
+    asyncio.run(run())
+
+
+def test_what_a_coroutine_raises_at_once_is_raised_at_once() -> None:
+    async def work() -> None:
+        raise OSError("closed")
+
+    with pytest.raises(OSError, match="closed"):
+        begin(work())
+
+
+# --- membership ---
+
+
+@pytest.mark.parametrize("options", [{"expiry": 60, "group_expiry": 1}, {"expiry": 1, "group_expiry": 86400}])
+def test_no_membership_expires_under_a_client_that_stays(options: dict[str, int]) -> None:
+    """The layer's 24 h and 60 s, shrunk to one: a snapshot long after either still arrives."""
+
+    async def run() -> None:
+        layer = InMemoryChannelLayer(**options)
+        hub = Hub()
+        received: list[Mapping[str, Any]] = []
+
+        async def send(message: Mapping[str, Any]) -> None:
+            received.append(message)
+
+        hub.join(send)
+        running = asyncio.create_task(hub.run(layer))
+        async with asyncio.timeout(20):
+            while GROUP not in layer.groups:  # noqa: ASYNC110 - polled
+                await asyncio.sleep(0.01)
+            joined = next(iter(layer.groups[GROUP].values()))
+            while next(iter(layer.groups.get(GROUP, {"": joined}).values())) < joined + 2.5:  # it joined again, thrice
+                layer._clean_expired()
+                assert layer.groups.get(GROUP), "the membership has expired"
+                await asyncio.sleep(0.05)
+            await layer.group_send(GROUP, make_layer_message(Message(1.0, None, "{}")))
+            while not received:  # noqa: ASYNC110 - polled
+                await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait([running])
+
+    asyncio.run(run())
+
+
+def test_a_hub_that_starts_recalls_history_before_anybody_may_join() -> None:
+    class Past:
+        async def newest(self, count: int, patience_s: float) -> list[Message]:
+            return [Message(1.0, None, "1"), Message(2.0, 1.0, "2")]
+
+        async def between(self, after: float, before: float, patience_s: float) -> list[Message]:
+            return []
+
+    async def run() -> None:
+        hub = Hub(history=Past())
+        assert not hub.is_ready.is_set()
+        await hub.recall()
+        assert hub.is_ready.is_set()
+        assert hub.latest is not None
+        assert hub.latest.timestamp == 2.0
+        await hub.pass_on(make_frame(2.0, 1.0, "2"))
+        assert hub.dropped == 1
+
+    asyncio.run(run())
+
+
+# --- the direction of imports ---
+
+FORBIDDEN = {"metrics": {"streaming", "quantum_dashboard"}, "streaming": {"quantum_dashboard"}}
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_the_direction_of_imports_is_never_reversed(room: str) -> None:
+    for file in (ROOT / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names.append(node.module)
+            for name in names:
+                assert name.split(".")[0] not in FORBIDDEN[room], f"{file.relative_to(Path(ROOT))} imports {name}"

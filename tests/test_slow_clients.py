@@ -1,0 +1,125 @@
+"""Clients that do not read, on real sockets with tiny buffers: nobody waits for them, nothing grows without bound."""
+
+import itertools
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import StartServer
+from tests.processes import ROOT, Server, wait_until
+
+HANDSHAKE = (
+    b"GET /stream/live?since=0 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+#: Snapshots in history: about 8 MB, more than the kernel's own buffers hold for one connection.
+STORED = 20_000
+
+
+def fill_history(server_environment: dict[str, str]) -> None:
+    """Put STORED snapshots into the database, one every 10 ms until now."""
+    code = f"""
+import time
+from metrics.catalogue import CATALOGUE
+from metrics.models import SnapshotRecord
+now = round(time.time() * 1000) - 5000
+SnapshotRecord.objects.bulk_create(
+    [SnapshotRecord(time_ms=now - 10 * n, previous_ms=now - 10 * n - 10, interval_s=0.01, source_system="host",
+        source_ai="mock", source_portfolio="mock", problem_count=0, problems="{{}}", observed="{{}}",
+        **{{m.key: m.fallback for m in CATALOGUE}}) for n in range({STORED})], batch_size=5000)
+"""
+    environment = {**os.environ, **server_environment}
+    for words in (["migrate", "-v0"], ["shell", "-c", code]):
+        subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=environment, check=True, timeout=60)
+
+
+class StuckClient:
+    """A raw connection that asks for everything and reads nothing, through a receive buffer of 4 KiB."""
+
+    def __init__(self, server: Server) -> None:
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.connect(("127.0.0.1", server.port))
+        self.socket.sendall(HANDSHAKE)
+
+    def read_to_end(self) -> bytes:
+        """Everything until the server closes or 3 s bring nothing."""
+        self.socket.settimeout(3)
+        parts = []
+        try:
+            while part := self.socket.recv(1 << 20):
+                parts.append(part)
+        except OSError:
+            pass
+        return b"".join(parts)
+
+    def read_until_newest(self, timestamp: float) -> bytes:
+        """Everything until a snapshot newer than `timestamp` came."""
+        self.socket.settimeout(10)
+        received = b""
+        while not (found := re.findall(rb'\{"timestamp":([\d.]+)', received[-4000:])) or float(found[-1]) <= timestamp:
+            part = self.socket.recv(1 << 20)
+            assert part, "closed"
+            received += part
+        return received
+
+
+def resident_kib(server: Server) -> int:
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1])  # type: ignore[index]
+
+
+def assert_whole_chain(received: bytes) -> list[dict[str, Any]]:
+    """Every snapshot in `received` continues the one before it."""
+    messages = [json.loads(text) for text in re.findall(rb'\{"timestamp".*?"observed":\{[^}]*\}\}', received)]
+    for before, after in itertools.pairwise(messages):
+        assert after["previous"] == before["timestamp"]
+    return messages
+
+
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+def test_stuck_clients_delay_nobody_take_bounded_memory_and_are_closed(
+    start_server: StartServer, tmp_path: Path, kind: str
+) -> None:
+    settings = {"STREAM_REPLAY": str(STORED), "STREAM_SEND_TIMEOUT": "4", "STREAM_INTERVAL": "0.2"}
+    fill_history(Server(tmp_path, kind, **settings).environment)
+    server = start_server(kind, **settings)
+    with ExitStack() as stack:
+        reader = stack.enter_context(server.connect())
+        before = json.loads(reader.recv(timeout=10))
+        stuck = [StuckClient(server) for _ in range(20)]
+        wait_until(lambda: server.health()["clients"] == 21)
+        start_kib = resident_kib(server)
+        while server.health()["stream"]["stuck"] < 20:
+            message = json.loads(reader.recv(timeout=2))
+            assert message["previous"] == before["timestamp"]
+            before = message
+        # 20 clients were behind by 8 MB each. What the server held for them is some 64 KiB each.
+        assert resident_kib(server) - start_kib < 20_000
+        wait_until(lambda: server.health()["clients"] == 1)
+        wait_until(lambda: server.output.count("Client disconnected") == 20)
+        assert server.output.count("closed (1013)") == 20
+        assert_whole_chain(stuck[0].read_to_end())
+
+
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+def test_a_client_that_reads_again_gets_everything_up_to_the_newest(
+    start_server: StartServer, tmp_path: Path, kind: str
+) -> None:
+    settings = {"STREAM_REPLAY": str(STORED), "STREAM_INTERVAL": "0.2"}
+    fill_history(Server(tmp_path, kind, **settings).environment)
+    server = start_server(kind, **settings)
+    stuck = StuckClient(server)
+    wait_until(lambda: server.health()["ticks"]["published"] > 10)
+    newest = server.health()["timestamp"]
+    messages = assert_whole_chain(stuck.read_until_newest(newest))
+    assert len(messages) > STORED - 100
+    assert messages[-1]["timestamp"] > newest

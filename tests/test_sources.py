@@ -1,0 +1,180 @@
+"""Sources: believable simulation, this host, and that one that fails costs only its own groups."""
+
+import asyncio
+import itertools
+import statistics
+from pathlib import Path
+
+import pytest
+
+from metrics.catalogue import CATALOGUE, METRICS, Group, Value, metrics_of
+from metrics.choices import DEFAULT_CHOICES, KINDS, SourceChoice, SourceKind
+from metrics.inquiry import Inquiry
+from metrics.reading import Problem
+from metrics.sources import Sources
+from metrics.sources.containers import INITIAL_NAMESPACES, count_containers
+from metrics.sources.host import HostSource
+from metrics.sources.mock import MockSource
+
+TICKS = 3000
+
+
+def simulate(seed: int | None, ticks: int = TICKS) -> dict[str, list[Value]]:
+    async def run() -> dict[str, list[Value]]:
+        source = MockSource(seed)
+        found: dict[str, list[Value]] = {key: [] for key in METRICS}
+        for _ in range(ticks):
+            for reading in (await source.read(DEFAULT_CHOICES, list(Group), 1)).values():
+                for key, value in reading.values.items():
+                    found[key].append(value)
+        return found
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def simulated() -> dict[str, list[Value]]:
+    return simulate(1)
+
+
+def test_a_seed_makes_the_simulation_repeatable(simulated: dict[str, list[Value]]) -> None:
+    assert simulate(1, 50) == {key: values[:50] for key, values in simulated.items()}
+    assert simulate(2, 50) != simulate(1, 50)
+    assert simulate(None, 50) != simulate(None, 50)
+
+
+def test_simulated_values_are_values_of_their_metrics(simulated: dict[str, list[Value]]) -> None:
+    for metric in CATALOGUE:
+        for value in simulated[metric.key]:
+            assert value is not None
+            assert metric.accept(value) == value
+            assert isinstance(value, metric.type)
+
+
+@pytest.mark.parametrize("key", [metric.key for metric in CATALOGUE if metric.type is float])
+def test_simulated_numbers_wander_and_come_back_instead_of_jumping(simulated: dict[str, list[Value]], key: str) -> None:
+    values = [float(value) for value in simulated[key] if value is not None]
+    assert statistics.correlation(values[:-1], values[1:]) > 0.8  # not white noise
+    if not METRICS[key].drift:
+        assert abs(statistics.mean(values) - METRICS[key].typical) < METRICS[key].wander
+
+
+def test_profit_and_loss_drifts(simulated: dict[str, list[Value]]) -> None:
+    pnl = [float(value) for value in simulated["pnl"] if value is not None]
+    assert statistics.mean(pnl[-500:]) > statistics.mean(pnl[:500]) + METRICS["pnl"].wander
+
+
+def test_the_regime_persists(simulated: dict[str, list[Value]]) -> None:
+    regime = simulated["regime"]
+    changes = sum(a != b for a, b in itertools.pairwise(regime))
+    assert 1 <= changes < TICKS / 50
+
+
+def test_the_host_answers_for_the_system() -> None:
+    async def run() -> None:
+        source = HostSource()
+        reading = (await source.read(DEFAULT_CHOICES, [Group.SYSTEM], 5))[Group.SYSTEM]
+        assert 0 <= float(reading.values["cpu"] or 0) <= 100
+        assert 0 < float(reading.values["ram"] or 0) <= 100
+        assert (reading.values["containers"] is None) == (reading.problems.get("containers") is Problem.MISSING)
+        await source.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_host_that_hangs_is_unreachable_and_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        source = HostSource()
+        asked = 0
+        never = asyncio.Event()
+
+        async def hang() -> None:
+            nonlocal asked
+            asked += 1
+            await never.wait()
+
+        monkeypatch.setattr(source, "_inquiry", Inquiry(hang))
+        for _ in range(3):
+            reading = (await source.read(DEFAULT_CHOICES, [Group.SYSTEM], 0.01))[Group.SYSTEM]
+            assert set(reading.problems.values()) == {Problem.UNREACHABLE}
+        assert asked == 1
+        await source.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_source_with_a_defect_costs_only_its_own_groups(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        async def fail(*args: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(MockSource, "read", fail)
+        sources = Sources(seed=1)
+        readings = await sources.read(DEFAULT_CHOICES, 5)
+        await sources.aclose()
+        assert set(readings[Group.AI].problems.values()) == {Problem.UNREACHABLE}
+        assert readings[Group.SYSTEM].values["ram"] is not None
+
+    asyncio.run(run())
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_every_group_can_be_read_from_each_kind_that_staff_may_choose() -> None:
+    async def run() -> None:
+        sources = Sources(seed=1, redis_url="redis://127.0.0.1:1/0")
+        for group, kinds in KINDS.items():
+            for kind in kinds:
+                readings = await sources.read({**DEFAULT_CHOICES, group: SourceChoice(group, kind)}, 2)
+                assert list(readings) == list(Group)
+                assert set(readings[group].values) == {metric.key for metric in metrics_of(group)}
+        await sources.aclose()
+
+    asyncio.run(run())
+    assert SourceKind.HOST not in KINDS[Group.AI]
+
+
+# --- containers ---
+
+ONE, OTHER = "a1" * 32, "b2" * 32
+
+
+def make_proc(folder: Path, groups: dict[str, str], **namespaces: str) -> Path:
+    """A /proc with these processes' control groups."""
+    (folder / "self/ns").mkdir(parents=True)
+    for name, link in {**INITIAL_NAMESPACES, **namespaces}.items():
+        (folder / "self/ns" / name).symlink_to(link)
+    for process, text in {"1": "0::/init.scope", **groups}.items():
+        (folder / process).mkdir()
+        (folder / process / "cgroup").write_text(text + "\n")
+    (folder / "meminfo").write_text("no process")
+    return folder
+
+
+def test_containers_are_the_different_ids_in_control_groups(tmp_path: Path) -> None:
+    proc = make_proc(
+        tmp_path,
+        {
+            "10": f"0::/system.slice/docker-{ONE}.scope",
+            "11": f"0::/system.slice/docker-{ONE}.scope/init",
+            "12": f"12:memory:/docker/{ONE}\n1:name=systemd:/docker/{ONE}",
+            "20": f"0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-{OTHER}.scope",
+            "30": "0::/user.slice/session-1.scope",
+        },
+    )
+    assert count_containers(proc) == 2
+
+
+def test_no_container_is_a_real_zero(tmp_path: Path) -> None:
+    assert count_containers(make_proc(tmp_path, {})) == 0
+
+
+@pytest.mark.parametrize("namespace", ["pid", "cgroup"])
+def test_inside_a_container_the_count_cannot_be_known(tmp_path: Path, namespace: str) -> None:
+    proc = make_proc(tmp_path, {"10": f"0::/docker/{ONE}"}, **{namespace: f"{namespace}:[4026532000]"})
+    assert count_containers(proc) is None
+
+
+def test_without_proc_the_count_cannot_be_known(tmp_path: Path) -> None:
+    assert count_containers(tmp_path / "nothing") is None

@@ -1,0 +1,206 @@
+"""Values: strict parsing, ranges, and that nothing invented looks real."""
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrics.catalogue import CATALOGUE, METRICS, Group, InvalidValueError
+from metrics.choices import DEFAULT_CHOICES, SourceChoice, SourceKind
+from metrics.parsing import parse_value
+from metrics.reading import Problem, Reading
+from metrics.snapshot import compose_snapshot
+from metrics.sources.redis import Answer, compose_reading, judge_heartbeat, keys_of, safe_address
+from streaming.contract import KEYS, find_violations
+
+NOW = 1_735_174_460.0
+
+
+@pytest.mark.parametrize(
+    ("key", "raw", "value"),
+    [
+        ("positions", b"14", 14),
+        ("positions", "14.0", 14),
+        ("positions", b" 14\n", 14),
+        ("positions", "1e3", 1000),
+        ("exposure", b"0.62", 0.62),
+        ("exposure", ".5", 0.5),
+        ("pnl", "-126692.144", -126692.14),
+        ("pnl", "-0", 0.0),
+        ("sharpe", "+1.2", 1.2),
+        ("cpu", "56", 56.0),
+        ("regime", b"bull", "bull"),
+        ("regime", "  sideways ", "sideways"),
+        ("regime", "überhitzt".encode(), "überhitzt"),
+    ],
+)
+def test_what_is_a_value(key: str, raw: bytes | str, value: float | int | str) -> None:
+    parsed = parse_value(METRICS[key], raw)
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("key", "raw"),
+    [
+        *(
+            ("pnl", raw)
+            for raw in (
+                "nan",
+                "inf",
+                "-Infinity",
+                "",
+                " ",
+                "12abc",
+                "1_000",
+                "0x10",
+                "١٢",
+                "1,5",
+                "--1",
+                "9" * 65,
+                "1e999",
+            )
+        ),
+        ("exposure", "62"),
+        ("exposure", "-0.01"),
+        ("cpu", "100.01"),
+        ("positions", "14.5"),
+        ("positions", "-1"),
+        ("positions", "1e300"),
+        ("positions", str(2**53)),
+        ("latency", b"\xff\xfe"),
+        ("regime", ""),
+        ("regime", "x" * 33),
+        ("regime", "two\nlines"),
+        ("regime", b"\xff"),
+    ],
+)
+def test_what_is_none(key: str, raw: bytes | str) -> None:
+    with pytest.raises(InvalidValueError):
+        parse_value(METRICS[key], raw)
+
+
+@given(st.sampled_from(CATALOGUE), st.one_of(st.text(max_size=80), st.binary(max_size=80), st.floats().map(str)))
+def test_whatever_is_written_is_a_value_in_range_or_refused(metric: object, raw: str | bytes) -> None:
+    assert metric in CATALOGUE
+    try:
+        value = parse_value(metric, raw)  # type: ignore[arg-type]
+    except InvalidValueError:
+        return
+    assert metric.accept(value) == value  # type: ignore[attr-defined]
+    assert not isinstance(value, float) or math.isfinite(value)
+
+
+# --- Redis's answers ---
+
+
+def answers(group: Group, **given: Answer) -> dict[str, Answer]:
+    return {key: given.get(key.replace(":", "__")) for key in keys_of(group)}
+
+
+def read_ai(**given: Answer) -> Reading:
+    return compose_reading(Group.AI, answers(Group.AI, **given), now=NOW, max_age_s=30)
+
+
+def test_what_is_absent_is_missing_and_null() -> None:
+    reading = read_ai(ai__latency=b"5")
+    assert reading.values["latency"] == 5
+    assert reading.values["accuracy"] is None
+    assert reading.problems == dict.fromkeys(("accuracy", "sharpe", "regime"), Problem.MISSING)
+
+
+def test_another_type_is_invalid_not_missing() -> None:
+    assert read_ai(ai__latency=Exception("WRONGTYPE")).problems["latency"] is Problem.INVALID
+
+
+def test_sharpe_is_read_from_portfolio_only_where_ai_has_none() -> None:
+    assert read_ai(ai__sharpe=b"1", portfolio__sharpe=b"2").values["sharpe"] == 1
+    assert read_ai(portfolio__sharpe=b"2").values["sharpe"] == 2
+    assert read_ai(ai__sharpe=b"x", portfolio__sharpe=b"2").problems["sharpe"] is Problem.INVALID
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "observed", "is_stale"),
+    [
+        (None, None, False),
+        (str(NOW).encode(), NOW, False),
+        (str(NOW - 29.9).encode(), NOW - 29.9, False),
+        (str(NOW - 30.1).encode(), NOW - 30.1, True),
+        (str(NOW + 29).encode(), NOW + 29, False),
+        (str(NOW + 31).encode(), NOW + 31, True),
+        (str(NOW * 1000).encode(), None, True),
+        (b"soon", None, True),
+        (Exception("WRONGTYPE"), None, True),
+    ],
+)
+def test_a_heartbeat_tells_the_age_or_makes_stale(heartbeat: Answer, observed: float | None, is_stale: bool) -> None:
+    assert judge_heartbeat(heartbeat, now=NOW, max_age_s=30) == (observed, is_stale)
+
+
+def test_stale_keeps_the_value_and_missing_stays_missing() -> None:
+    reading = read_ai(ai__latency=b"5", ai__updated_at=b"1")
+    assert (reading.values["latency"], reading.problems["latency"]) == (5, Problem.STALE)
+    assert reading.problems["accuracy"] is Problem.MISSING
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://user:secret@host:7000/2", "redis://host:7000/2"),
+        ("rediss://:secret@host?password=secret", "rediss://host:6379"),
+        ("redis://:secret@[::1]:6379/0", "redis://[::1]:6379/0"),
+        ("unix://:secret@/run/redis.sock?db=1", "unix:///run/redis.sock"),
+    ],
+)
+def test_an_address_for_people_has_no_password(url: str, shown: str) -> None:
+    assert safe_address(url) == shown
+
+
+# --- the snapshot ---
+
+
+def compose(**choices: SourceChoice) -> tuple[str, dict[str, object]]:
+    readings = {group: Reading.failed(group, Problem.UNREACHABLE) for group in Group}
+    chosen = {**DEFAULT_CHOICES, **{choice.group: choice for choice in choices.values()}}
+    text = compose_snapshot(chosen, readings, timestamp=NOW, previous=NOW - 3, interval=3.0).encode()
+    return text, json.loads(text)
+
+
+def test_the_message_has_the_contracts_keys_in_their_order() -> None:
+    _, message = compose()
+    assert tuple(message) == KEYS
+    assert KEYS[:11] == (
+        "timestamp",
+        "datetime",
+        "cpu",
+        "ram",
+        "containers",
+        "accuracy",
+        "latency",
+        "sharpe",
+        "pnl",
+        "positions",
+        "exposure",
+    )
+    assert message["datetime"] == "2024-12-26T00:54:20.000Z"
+
+
+def test_what_no_source_answered_is_null_with_its_reason() -> None:
+    text, message = compose()
+    assert all(message[key] is None for key in METRICS)
+    assert message["problems"] == dict.fromkeys(METRICS, "unreachable")
+    assert find_violations(text)[1] == []
+
+
+def test_fallbacks_stand_where_staff_want_them_and_stay_marked() -> None:
+    text, message = compose(ai=SourceChoice(Group.AI, SourceKind.REDIS, use_fallbacks=True))
+    assert (message["accuracy"], message["latency"], message["sharpe"]) == (0.72, 184, 1.14)
+    assert message["problems"]["accuracy"] == "unreachable"  # type: ignore[index]
+    assert message["pnl"] is None
+    assert find_violations(text)[1] == []
+
+
+def test_every_fallback_is_a_value_of_its_metric() -> None:
+    assert all(metric.accept(metric.fallback) == metric.fallback for metric in CATALOGUE)
