@@ -8,6 +8,7 @@ sends directly, without a task or an await per client, and gives the loop a turn
 
 import asyncio
 import logging
+import math
 import time
 from bisect import bisect_right
 from collections import deque
@@ -30,6 +31,7 @@ SWEEP_CHUNK = 100
 DRAIN_BATCHES = 20
 #: Seconds that a process which starts waits for history, and that a gap waits to be healed from it.
 HISTORY_PATIENCE_S = 2.0
+LATE_HISTORY_PATIENCE_S = 60.0
 HEALING_PATIENCE_S = 1.0
 
 
@@ -73,8 +75,9 @@ class Hub:
         self.started = time.time()
         self.is_ready = asyncio.Event()
         self._history = history
+        self._recalling: asyncio.Task[None] | None = None
         self._frames: deque[Frame] = deque(maxlen=keep)
-        self.end = 0  # sequence number that the next frame will get
+        self.end = 0  # sequence number that the next frame will get; those of older ones may be negative
 
     # --- the recent snapshots ---
 
@@ -108,7 +111,7 @@ class Hub:
 
         `send` is its ASGI send.
         """
-        first = max(self.end - 1, 0) if since is None else self.sequence_after(since)
+        first = max(self.end - 1, self.first) if since is None else self.sequence_after(since)
         client = Client(self, make_send_now(send), first)
         self.clients.add(client)
         client.catch_up()
@@ -188,15 +191,38 @@ class Hub:
             membership.cancel()
             await asyncio.wait([membership])
 
+    async def aclose(self) -> None:
+        """End the recall from history, if it still goes on."""
+        if self._recalling is not None:
+            self._recalling.cancel()
+            await asyncio.wait([self._recalling])
+
     async def recall(self) -> None:
-        """Fill an empty hub from history, so that a restart loses nothing of what clients may resume from."""
-        if self._history is not None and not self._frames:
-            try:
-                for message in await self._history.newest(self._frames.maxlen or 1, HISTORY_PATIENCE_S):
-                    self._keep(make_frame(*message))
-            except (TimeoutError, DatabaseError) as error:
-                logger.warning("Starting without the recent snapshots: history does not answer (%s).", error)
+        """Fill the hub from history, so that a restart loses nothing of what clients may resume from.
+
+        Returns when that is done, or after HISTORY_PATIENCE_S; it then goes on until history answers.
+        """
+        if self._recalling is None and self._history is not None:
+            self._recalling = asyncio.create_task(self._recall_from(self._history))
+        if self._recalling is not None:
+            await asyncio.wait([self._recalling], timeout=HISTORY_PATIENCE_S)
+            if not self._recalling.done():
+                logger.warning("Starting without the recent snapshots: history does not answer yet.")
         self.is_ready.set()
+
+    async def _recall_from(self, history: History) -> None:
+        while True:
+            try:
+                found = await history.newest(self._frames.maxlen or 1, LATE_HISTORY_PATIENCE_S)
+                break
+            except (TimeoutError, DatabaseError) as error:
+                logger.debug("History does not answer: %s", error)
+                await asyncio.sleep(HISTORY_PATIENCE_S)
+        oldest = self._frames[0].timestamp if self._frames else math.inf
+        room = (self._frames.maxlen or 1) - len(self._frames)
+        older = [make_frame(*message) for message in found if message.timestamp < oldest]
+        # Numbers count from the newest, so that those of what is here already stay.
+        self._frames.extendleft(reversed(older[-room:] if room else []))
 
     async def _stay_member(self, layer: BaseChannelLayer, channel: str) -> None:
         """Join again and again: layers forget members after `expiry` or `group_expiry`, however alive they are."""

@@ -85,7 +85,7 @@ class Runtime:
 
     def start(self, *, with_publisher: bool | None = None) -> None:
         """Start the hub and (None: as STREAM_PUBLISHER says) a publisher. Starting again does nothing."""
-        if self._tasks:
+        if self._tasks or self.is_draining:
             return
         self.tune_garbage_collection()
         layer = get_channel_layer()
@@ -101,7 +101,10 @@ class Runtime:
             await self.publisher.run()
 
     async def stop(self) -> None:
-        """Tell the clients to come back, within STREAM_DRAIN seconds, then end the publisher and the hub."""
+        """Tell the clients to come back, within STREAM_DRAIN seconds, then end the publisher and the hub.
+
+        Ending again does nothing: under uvicorn both our server and its lifespan ask for it.
+        """
         self.is_draining = True
         await self.hub.drain(settings.STREAM_DRAIN)
         for task in self._tasks:
@@ -109,8 +112,10 @@ class Runtime:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=3)
         self._tasks.clear()
-        if self.publisher is not None:
-            await self.publisher.aclose()
+        publisher, self.publisher = self.publisher, None
+        if publisher is not None:
+            await publisher.aclose()
+        await self.hub.aclose()
         self.history.close()
 
 

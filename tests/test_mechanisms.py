@@ -230,6 +230,43 @@ def test_a_hub_that_starts_recalls_history_before_anybody_may_join() -> None:
     asyncio.run(run())
 
 
+def test_history_that_answers_late_is_filled_in_before_what_came_meanwhile() -> None:
+    answer = asyncio.Event()
+
+    class LatePast:
+        async def newest(self, count: int, patience_s: float) -> list[Message]:
+            await answer.wait()
+            return [Message(float(n), n - 1.0, str(n)) for n in range(1, 6)]
+
+        async def between(self, after: float, before: float, patience_s: float) -> list[Message]:
+            return []
+
+    async def run(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("streaming.hub.HISTORY_PATIENCE_S", 0.01)
+        hub = Hub(keep=4, history=LatePast())
+        received: list[str] = []
+
+        async def send(message: Mapping[str, Any]) -> None:
+            received.append(message["text"])
+
+        await hub.recall()
+        hub.join(send)
+        await hub.pass_on(make_frame(5.0, 4.0, "5"))
+        answer.set()
+        await hub.recall()
+        await hub.pass_on(make_frame(6.0, 5.0, "6"))
+        assert received == ["5", "6"]
+        received.clear()
+        client = hub.join(send, since=0.0)
+        while client.is_catching_up:  # noqa: ASYNC110 - polled
+            await asyncio.sleep(0)
+        assert received == ["3", "4", "5", "6"]
+        await hub.aclose()
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        asyncio.run(run(monkeypatch))
+
+
 # --- the direction of imports ---
 
 FORBIDDEN = {"metrics": {"streaming", "quantum_dashboard"}, "streaming": {"quantum_dashboard"}}

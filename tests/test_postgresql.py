@@ -39,7 +39,7 @@ def postgresql() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_everything_works_on_postgresql_by_its_url_alone(start_server: StartServer, postgresql: str) -> None:
+def test_everything_works_on_postgresql_by_its_url_alone(postgresql: str, start_server: StartServer) -> None:
     server = start_server(DATABASE_URL=postgresql)
     before = server.receive(6)
     admin = AdminSession(server)

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,11 @@ SnapshotRecord.objects.bulk_create(
     environment = {**os.environ, **server_environment}
     for words in (["migrate", "-v0"], ["shell", "-c", code]):
         subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=environment, check=True, timeout=60)
+
+
+def wait_for_history(server: Server) -> None:
+    """Wait until the server has recalled what it can be resumed from."""
+    wait_until(lambda: server.receive(1, "?since=0")[0]["timestamp"] < time.time() - STORED / 100, 40)
 
 
 class StuckClient:
@@ -92,6 +98,7 @@ def test_stuck_clients_delay_nobody_take_bounded_memory_and_are_closed(
     settings = {"STREAM_REPLAY": str(STORED), "STREAM_SEND_TIMEOUT": "4", "STREAM_INTERVAL": "0.2"}
     fill_history(Server(tmp_path, kind, **settings).environment)
     server = start_server(kind, **settings)
+    wait_for_history(server)
     with ExitStack() as stack:
         reader = stack.enter_context(server.connect())
         before = json.loads(reader.recv(timeout=10))
@@ -117,6 +124,7 @@ def test_a_client_that_reads_again_gets_everything_up_to_the_newest(
     settings = {"STREAM_REPLAY": str(STORED), "STREAM_INTERVAL": "0.2"}
     fill_history(Server(tmp_path, kind, **settings).environment)
     server = start_server(kind, **settings)
+    wait_for_history(server)
     stuck = StuckClient(server)
     wait_until(lambda: server.health()["ticks"]["published"] > 10)
     newest = server.health()["timestamp"]
