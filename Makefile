@@ -1,5 +1,6 @@
 # make serve   sets itself up and serves the dashboard      make test   sets itself up and runs every check
 # make lock    renews constraints.txt                        make setup  only sets up
+# make bench   measures what a message costs, beside other servers (docs/benchmarks.md; BENCH_ARGS=--quick: 90 seconds)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -7,7 +8,7 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
 
-.PHONY: serve setup test lock format
+.PHONY: serve setup test bench lock format
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -34,6 +35,13 @@ staticfiles/staticfiles.json: .venv/installed .env $(shell find static -type f)
 
 test: .venv/installed-dev .env staticfiles/staticfiles.json
 	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/checks
+
+.venv/installed-bench: benchmarks/requirements.txt .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+bench: .venv/installed-bench .env
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 format: .venv/installed-dev
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/djlint --reformat --quiet templates metrics

@@ -1,0 +1,138 @@
+"""`python -m benchmarks`: runs all of it and writes the report."""
+
+import argparse
+import contextlib
+import json
+import shlex
+import signal
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.load import LoadError
+from benchmarks.machine import describe_machine, describe_versions
+from benchmarks.measure import Row, measure_restart, run_case
+from benchmarks.peers import PEERS
+from benchmarks.plan import Plan, make_plan
+from benchmarks.processes import PROJECT, StartError
+from benchmarks.report import write_page
+from benchmarks.results import describe_row, write_results
+
+RESULTS = PROJECT / "benchmarks" / "results" / "latest.json"
+PAGE = PROJECT / "docs" / "benchmarks.md"
+#: Clients that come back after a restart, and peers whose restart and newcomers are measured.
+COMING_BACK = 5000
+OURS = ("ours-daphne", "ours-uvicorn")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="make bench BENCH_ARGS=...", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="200 and 1,000 clients, short windows, under 90 seconds")
+    parser.add_argument("--only", default=",".join(PEERS), help="peers, separated by commas (default: all)")
+    parser.add_argument("--clients", help="numbers of clients (default: 200,1000,5000,10000; 20000 is possible)")
+    parser.add_argument("--rate", type=float, default=2500, help="messages a second, all clients together")
+    parser.add_argument("--window", type=float, default=10, help="seconds to measure for, at least")
+    parser.add_argument("--rounds", type=int, default=1, help="how often all cases are run; figures are medians")
+    parser.add_argument("--look-every-ms", type=float, default=1.0, help="the load generator's pause (0: none)")
+    parser.add_argument("--port", type=int, default=8400, help="first of 100 ports of 127.0.0.1 to use")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where the results go, as JSON")
+    parser.add_argument("--report-only", action="store_true", help="run nothing, write the report of --output again")
+    parser.add_argument("--no-report", action="store_true", help="leave docs/benchmarks.md alone")
+    arguments = parser.parse_args()
+    arguments.only = [name.strip() for name in arguments.only.split(",")]
+    if unknown := [name for name in arguments.only if name not in PEERS]:
+        parser.error(f"no peer {', '.join(unknown)}; there are {', '.join(PEERS)}")
+    default = "200,1000" if arguments.quick else "200,1000,5000,10000"
+    arguments.clients = [int(number) for number in (arguments.clients or default).split(",")]
+    if arguments.quick:
+        arguments.window = min(arguments.window, 2)
+    return arguments
+
+
+class Ports:
+    """Port pairs in turn: a closed port may still be busy with the last case's connections."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._used = 0
+
+    def next(self) -> int:
+        self._used += 2
+        return self._first + (self._used - 2) % 100
+
+
+def run(plan: Plan, arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Run all cases; what fails is reported, and the rest goes on."""
+    ports, rows, restarts = Ports(arguments.port), [], []
+    failures: list[str] = []
+
+    @contextlib.contextmanager
+    def reporting(name: str) -> Any:
+        try:
+            yield
+        except (StartError, LoadError, OSError) as error:
+            failures.append(f"{name}: {error}")
+            print(f"{name}: {error}", file=sys.stderr)
+
+    for name in {case.peer.name: None for case in plan.cases}:
+        PEERS[name].prepare(folder)
+    largest = 0 if arguments.quick else max((case.clients for case in plan.cases), default=0)
+    for case in plan.cases:
+        with reporting(case.name):
+            with_newcomers = case.peer.name in OURS and case.clients == largest
+            row: Row = run_case(case, ports.next(), arguments.look_every_ms, with_newcomers=with_newcomers)
+            rows.append(row)
+            print(describe_row(row), flush=True)
+    for name in OURS if not arguments.quick else ():
+        if any(row["peer"] == name for row in rows):
+            with reporting(f"{name}, restart"):
+                restarts.append(measure_restart(PEERS[name], COMING_BACK, ports.next(), arguments.look_every_ms))
+                print(f"{name}: {restarts[-1]}", flush=True)
+    return {"rows": rows, "restarts": restarts, "left_out": plan.left_out + failures}
+
+
+def main() -> None:
+    """Run and report."""
+    arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server is left behind
+    if not arguments.report_only:
+        began = time.monotonic()
+        plan = make_plan(
+            arguments.only,
+            arguments.clients,
+            rate=arguments.rate,
+            window_s=arguments.window,
+            rounds=arguments.rounds,
+        )
+        for reason in plan.left_out:
+            print(f"Left out: {reason}", flush=True)
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            results = run(plan, arguments, Path(folder))
+        results = {
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": f"make bench BENCH_ARGS={shlex.quote(shlex.join(sys.argv[1:]))}"
+            if sys.argv[1:]
+            else "make bench",
+            "seconds": round(time.monotonic() - began),
+            "rate": arguments.rate,
+            "look_every_ms": arguments.look_every_ms,
+            "machine": describe_machine(),
+            "versions": describe_versions(),
+            **results,
+        }
+        write_results(results, arguments.output)
+    else:
+        results = json.loads(arguments.output.read_text())
+    if not arguments.no_report:
+        from benchmarks.plots import draw_plots  # only here: matplotlib takes its time
+
+        write_page(results, PAGE, draw_plots(results, PAGE.parent / "benchmarks"))
+        print(f"Written: {PAGE.relative_to(PROJECT)}, {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""The results as Markdown, between two marks of docs/benchmarks.md."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.peers import PEERS
+from benchmarks.results import Results, Row, find_row, merge_rounds
+from benchmarks.targets import find_targets
+
+BEGIN, END = "<!-- results: `make bench` writes what follows -->", "<!-- end of results -->"
+
+
+def write_page(results: Results, page: Path, pictures: dict[str, Path]) -> None:
+    """Put the results into `page`; `pictures`: file by caption. Raises ValueError where the marks are missing."""
+    head, begin, rest = page.read_text().partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} lacks the line {BEGIN if not begin else END!r}")
+    shown = [f"![{caption}]({file.relative_to(page.parent)})\n" for caption, file in pictures.items()]
+    blocks = [
+        *describe_run(results),
+        *tabulate(results),
+        *shown,
+        *tabulate_targets(results),
+        *tabulate_restarts(results),
+    ]
+    page.write_text(f"{head}{BEGIN}\n\n" + "\n".join(blocks) + f"\n{END}{tail}")
+
+
+def describe_run(results: Results) -> Iterator[str]:
+    """Date, command, machine, versions, and what was left out."""
+    machine = results["machine"]
+    yield (
+        f"Measured on {results['date'][:10]} with `{results['command']}` ({results['seconds'] / 60:.0f} minutes) on "
+        f"{machine['cores']} cores of {machine['processor']}, {machine['memory']}, {machine['kernel']}, with "
+        + ", ".join(f"{name} {number}" for name, number in results["versions"].items())
+        + ".\n"
+    )
+    if results["left_out"]:
+        yield "Left out:\n"
+        yield from (f"- {reason}" for reason in results["left_out"])
+        yield ""
+
+
+def tabulate(results: Results) -> Iterator[str]:
+    """The big table, grouped by number of clients, and its footnotes."""
+    rows = merge_rounds(results)
+    notes: list[str] = []
+    yield (
+        "| clients | server | CPU µs a message | of it system | × nchan | latency ms p50 / p99 / max | spread ms "
+        "| lost | KB a client | connects/s | load generator µs |"
+    )
+    yield "|--:|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+    for clients in sorted({row["clients"] for row in rows}):
+        for peer in PEERS:
+            if row := find_row(rows, peer, clients):
+                yield format_row(row, find_row(rows, "nchan", clients), notes)
+    yield ""
+    yield from (f"{number}. {note}" for number, note in enumerate(notes, 1))
+    yield ""
+    for name in dict.fromkeys(row["peer"] for row in rows):
+        yield f"- **{name}**: {PEERS[name].about}"
+    yield ""
+
+
+def format_row(row: Row, nchan: Row | None, notes: list[str]) -> str:
+    """One line of the table; what must be known about it is added to `notes`."""
+    stream = row["stream"]
+    latency, spread = stream["latency_ms"], stream["spread_ms"]
+    marks = ""
+    for note in row["notes"]:
+        if note not in notes:
+            notes.append(note)
+        marks += f" ({notes.index(note) + 1})"
+    system_share = row["cpu_us_system"] / ((row["cpu_us_user"] + row["cpu_us_system"]) or 1)
+    faults = [f"{stream['lost']}"]
+    faults += [f"{stream[what]} {what}" for what in ("doubled", "disordered") if stream[what]]
+    cells = [
+        f"{row['clients']:,}",
+        f"{row['peer']}{marks}",
+        f"{row['cpu_us']:.1f}",
+        f"{system_share:.0%}",
+        f"{row['cpu_us'] / nchan['cpu_us']:.1f}" if nchan else "",
+        f"{latency[50]:.0f} / {latency[99]:.0f} / {latency[100]:.0f}",
+        f"{spread['p50']:.0f}" if spread else "",
+        ", ".join(faults),
+        f"{row['memory_kb']:.1f}",
+        f"{row['connects']['per_second']:,.0f}",
+        f"{row['load_cpu_us']:.1f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def tabulate_targets(results: Results) -> Iterator[str]:
+    """The targets with what was measured."""
+    yield "| target | at most / at least | measured | |"
+    yield "|:--|--:|--:|:--|"
+    for target in find_targets(results):
+        limit = f"{'≤' if target.is_most else '≥'} {target.show(target.limit)}"
+        measured = "" if target.measured is None else target.show(target.measured)
+        yield f"| {target.what} | {limit} | {measured} | {target.verdict} |"
+    yield ""
+
+
+def tabulate_restarts(results: Results) -> Iterator[str]:
+    """How long a restart takes until everybody is back."""
+    if not results["restarts"]:
+        return
+    yield "| after a kill and a start | clients back | the first after | all after |"
+    yield "|:--|--:|--:|--:|"
+    for restart in results["restarts"]:
+        back = f"{restart['back']:,} of {restart['clients']:,}"
+        yield f"| {restart['peer']} | {back} | {restart['first_after_s']:.1f} s | {restart['seconds']:.1f} s |"
+    yield ""

@@ -1,0 +1,90 @@
+"""What the dashboard is meant to reach, and whether a run says that it does."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from benchmarks.results import Results, Row, find_row, merge_rounds
+
+Figure = float | None
+
+
+class Target(NamedTuple):
+    """A figure and its limit. `measured` is None where the run has not what it takes."""
+
+    what: str
+    limit: float
+    is_most: bool
+    measured: Figure
+    show: Callable[[float], str]
+
+    @property
+    def is_met(self) -> bool | None:
+        """None where it was not measured."""
+        if self.measured is None:
+            return None
+        return self.measured <= self.limit if self.is_most else self.measured >= self.limit
+
+    @property
+    def verdict(self) -> str:
+        """For the table."""
+        return {True: "met", False: "**not met**", None: "not measured"}[self.is_met]
+
+
+def as_fraction(value: float) -> str:
+    """0.125 as 1/8."""
+    return f"1/{1 / value:.3g}" if 0 < value < 1 else as_multiple(value)
+
+
+def as_multiple(value: float) -> str:
+    """1.6 as 1.6 ×."""
+    return f"{value:.2g} ×"
+
+
+def as_kilobytes(value: float) -> str:
+    """20.04 as 20.0 KB."""
+    return f"{value:.1f} KB"
+
+
+def find_targets(results: Results) -> list[Target]:
+    """All targets with what was measured for each."""
+    rows = merge_rounds(results)
+    return [*against_others(rows), *by_itself(rows)]
+
+
+def ratio(rows: list[Row], ours: str, other: str, clients: int, other_clients: int | None = None) -> Figure:
+    """Cost per message of one row against that of another."""
+    first, second = find_row(rows, ours, clients), find_row(rows, other, other_clients or clients)
+    return first["cpu_us"] / second["cpu_us"] if first and second else None
+
+
+def against_others(rows: list[Row]) -> Iterator[Target]:
+    """CPU per delivered message, in ratios."""
+    cpu = "CPU a delivered message against"
+    for clients, limit in ((1000, 1 / 8), (5000, 1 / 25)):
+        measured = ratio(rows, "ours-daphne", "textbook-daphne", clients)
+        yield Target(f"{cpu} textbook Channels, {clients:,} clients, Daphne", limit, True, measured, as_fraction)
+    measured = ratio(rows, "ours-uvicorn", "fastapi", 5000)
+    yield Target(f"{cpu} FastAPI's coroutine a connection, 5,000 clients, uvicorn", 1 / 3, True, measured, as_fraction)
+    for server, limit in (("uvicorn", 1.6), ("daphne", 5.0)):
+        measured = ratio(rows, f"ours-{server}", "nchan", 5000)
+        yield Target(f"{cpu} nchan, 5,000 clients, {server.capitalize()}", limit, True, measured, as_multiple)
+
+
+def by_itself(rows: list[Row]) -> Iterator[Target]:
+    """Growth, memory, storms and losses, for each server."""
+    for server, kilobytes in (("daphne", 22.0), ("uvicorn", 20.0)):
+        name, title = f"ours-{server}", server.capitalize()
+        measured = ratio(rows, name, name, 10_000, 1000)
+        yield Target(f"growth of that from 1,000 to 10,000 clients, {title}", 1.2, True, measured, as_multiple)
+        row = find_row(rows, name, 10_000) or find_row(rows, name, 5000)
+        measured = row["memory_kb"] if row else None
+        yield Target(f"memory a connection, {title}", kilobytes, True, measured, as_kilobytes)
+        newcomers = row.get("newcomers") if row and row["clients"] == 10_000 else None
+        measured = newcomers["beside_all"] / newcomers["beside_few"] if newcomers else None
+        yield Target(f"connects a second beside 10,000 clients against 100, {title}", 0.7, False, measured, as_multiple)
+        most = max((row for row in rows if row["peer"] == name), key=lambda row: int(row["clients"]), default=None)
+        stream = most["stream"] if most and most["clients"] >= 19_000 else None
+        lost = stream["lost"] + stream["behind"] if stream else None
+        late = stream["latency_ms"][99] if stream else None
+        yield Target(f"snapshots lost with 20,000 clients at 3 s, {title}", 0, True, lost, "{:.0f}".format)
+        yield Target(f"their p99, {title}", 1000, True, late, "{:.0f} ms".format)
