@@ -20,9 +20,10 @@ from benchmarks.plan import Plan, make_plan
 from benchmarks.processes import PROJECT, StartError
 from benchmarks.report import write_page
 from benchmarks.results import describe_row, write_results
+from benchmarks.targets import describe_targets
 
-RESULTS = PROJECT / "benchmarks" / "results" / "latest.json"
 PAGE = PROJECT / "docs" / "benchmarks.md"
+CLIENTS, QUICK_CLIENTS = [200, 1000, 5000, 10_000], [200, 1000]
 #: Clients that come back after a restart, and peers whose restart and newcomers are measured.
 COMING_BACK = 5000
 OURS = ("ours-daphne", "ours-uvicorn")
@@ -39,18 +40,34 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1, help="how often all cases are run; figures are medians")
     parser.add_argument("--look-every-ms", type=float, default=1.0, help="the load generator's pause (0: none)")
     parser.add_argument("--port", type=int, default=8400, help="first of 100 ports of 127.0.0.1 to use")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="where the results go, as JSON")
-    parser.add_argument("--report-only", action="store_true", help="run nothing, write the report of --output again")
-    parser.add_argument("--no-report", action="store_true", help="leave docs/benchmarks.md alone")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="folder for latest.json and a page of the results (default: build/benchmarks; a run of all peers and "
+        "numbers of clients goes into benchmarks/results and docs/benchmarks.md)",
+    )
+    parser.add_argument("--report-only", action="store_true", help="run nothing, write the page again")
     arguments = parser.parse_args()
     arguments.only = [name.strip() for name in arguments.only.split(",")]
     if unknown := [name for name in arguments.only if name not in PEERS]:
         parser.error(f"no peer {', '.join(unknown)}; there are {', '.join(PEERS)}")
-    default = "200,1000" if arguments.quick else "200,1000,5000,10000"
-    arguments.clients = [int(number) for number in (arguments.clients or default).split(",")]
+    default = QUICK_CLIENTS if arguments.quick else CLIENTS
+    arguments.clients = [int(number) for number in arguments.clients.split(",")] if arguments.clients else default
     if arguments.quick:
         arguments.window = min(arguments.window, 2)
     return arguments
+
+
+def find_places(arguments: argparse.Namespace) -> tuple[Path, Path]:
+    """Where the results and the page go: a run that says everything replaces what the project shows."""
+    is_whole = not arguments.quick and {*PEERS} == {*arguments.only} and {*CLIENTS} <= {*arguments.clients}
+    if arguments.output is None and (is_whole or arguments.report_only):
+        return PROJECT / "benchmarks" / "results" / "latest.json", PAGE
+    folder: Path = (arguments.output or PROJECT / "build" / "benchmarks").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / PAGE.name
+    page.write_text(PAGE.read_text())
+    return folder / "latest.json", page
 
 
 class Ports:
@@ -99,6 +116,7 @@ def main() -> None:
     """Run and report."""
     arguments = parse_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server is left behind
+    file, page = find_places(arguments)
     if not arguments.report_only:
         began = time.monotonic()
         plan = make_plan(
@@ -124,14 +142,13 @@ def main() -> None:
             "versions": describe_versions(),
             **results,
         }
-        write_results(results, arguments.output)
+        write_results(results, file)
     else:
-        results = json.loads(arguments.output.read_text())
-    if not arguments.no_report:
-        from benchmarks.plots import draw_plots  # only here: matplotlib takes its time
+        results = json.loads(file.read_text())
+    from benchmarks.plots import draw_plots  # only here: matplotlib takes its time
 
-        write_page(results, PAGE, draw_plots(results, PAGE.parent / "benchmarks"))
-        print(f"Written: {PAGE.relative_to(PROJECT)}, {arguments.output}")
+    write_page(results, page, draw_plots(results, page.parent / "benchmarks"))
+    print(*describe_targets(results), f"Written: {page}, {file}", sep="\n")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,14 @@ def find_targets(results: Results) -> list[Target]:
     return [*against_others(rows), *by_itself(rows)]
 
 
+def describe_targets(results: Results) -> Iterator[str]:
+    """A line for each target that was measured, for the terminal."""
+    for target in find_targets(results):
+        if target.measured is not None:
+            limit = f"{'at most' if target.is_most else 'at least'} {target.show(target.limit)}"
+            yield f"{target.verdict.strip('*'):8} {target.what}: {target.show(target.measured)} ({limit})"
+
+
 def ratio(rows: list[Row], ours: str, other: str, clients: int, other_clients: int | None = None) -> Figure:
     """Cost per message of one row against that of another."""
     first, second = find_row(rows, ours, clients), find_row(rows, other, other_clients or clients)

@@ -48,7 +48,7 @@ class Load:
         return self._ask("disconnect", count=count)
 
     def mark(self, *, patience_s: float) -> Answer:
-        """Wait until everybody has the newest snapshot (at most `patience_s`), then say what came since the last mark."""
+        """Wait until everybody has the newest snapshot (at most `patience_s`), then say what came since last time."""
         return self._ask("mark", patience_s=0.0 if self._own_payloads else patience_s)
 
     def keep_coming_back(self) -> Answer:

@@ -55,7 +55,7 @@ class TextbookRedis(TextbookDaphne):
 
     def guess_cost_us(self, clients: int) -> float:
         """See Peer."""
-        return 400.0
+        return 270 + 0.075 * clients
 
 
 def find_redis_server() -> Path | None:
