@@ -40,7 +40,7 @@ test: .venv/installed-dev .env staticfiles/staticfiles.json
 	$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
 
-bench: .venv/installed-bench .env
+bench: .venv/installed-bench
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 format: .venv/installed-dev

@@ -36,7 +36,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(PEERS), help="peers, separated by commas (default: all)")
     parser.add_argument("--clients", help="numbers of clients (default: 200,1000,5000,10000; 20000 is possible)")
     parser.add_argument("--rate", type=float, default=2500, help="messages a second, all clients together")
-    parser.add_argument("--window", type=float, default=10, help="seconds to measure for, at least")
+    parser.add_argument("--window", type=float, default=20, help="seconds to measure for, at least: a round of pings")
     parser.add_argument("--rounds", type=int, default=1, help="how often all cases are run; figures are medians")
     parser.add_argument("--look-every-ms", type=float, default=1.0, help="the load generator's pause (0: none)")
     parser.add_argument("--port", type=int, default=8400, help="first of 100 ports of 127.0.0.1 to use")
