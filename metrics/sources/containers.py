@@ -9,7 +9,7 @@ import os
 import re
 from pathlib import Path
 
-CONTAINER_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+CONTAINER_ID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 #: The initial namespaces' fixed inode numbers (PROC_PID_INIT_INO and PROC_CGROUP_INIT_INO, include/linux/proc_ns.h).
 INITIAL_NAMESPACES = {"pid": "pid:[4026531836]", "cgroup": "cgroup:[4026531835]"}
 
@@ -27,11 +27,12 @@ def count_containers(proc: Path = Path("/proc")) -> int | None:
     """Return how many containers run on this host, None where that cannot be known from here (blocking)."""
     if not sees_whole_host(proc):
         return None
-    found: set[str] = set()
-    for process in proc.iterdir():
-        if process.name.isdigit():
+    found: set[bytes] = set()
+    for name in os.listdir(proc):
+        if name.isdigit():
             try:
-                found.update(CONTAINER_ID.findall((process / "cgroup").read_text()))
+                with open(f"{proc}/{name}/cgroup", "rb", buffering=0) as file:
+                    found.update(CONTAINER_ID.findall(file.read()))
             except OSError:  # the process has ended meanwhile
                 continue
     return len(found)

@@ -1,6 +1,7 @@
 """This machine's own numbers, through psutil, in a thread of its own."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,11 +22,20 @@ class HostSource:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="host")
         self._inquiry = Inquiry(self._ask)
         self._is_primed = False
+        self._containers: int | None = None
+        self._count_again_at = 0.0
         self._probes: dict[str, Callable[[], float | int | None]] = {
             "cpu": self._measure_cpu,
             "ram": lambda: psutil.virtual_memory().percent,
-            "containers": count_containers,
+            "containers": self._count_containers,
         }
+
+    def _count_containers(self) -> int | None:
+        """Running containers, counted at most once a second: it reads a file of every process."""
+        if time.monotonic() >= self._count_again_at:
+            self._containers = count_containers()
+            self._count_again_at = time.monotonic() + 1
+        return self._containers
 
     def _measure_cpu(self) -> float:
         """CPU use of all cores in % since the last call. The first has nothing to compare with: it measures 50 ms."""
