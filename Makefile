@@ -8,7 +8,7 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
 
-.PHONY: serve setup test bench lock format
+.PHONY: serve setup test bench bench-history lock format
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -42,6 +42,9 @@ test: .venv/installed-dev .env staticfiles/staticfiles.json
 
 bench: .venv/installed-bench
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+bench-history: .venv/installed
+	@$(BIN)/python -m benchmarks.history
 
 format: .venv/installed-dev
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/djlint --reformat --quiet templates metrics
