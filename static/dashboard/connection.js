@@ -1,0 +1,276 @@
+/**
+ * One live connection to a stream of snapshots, for as long as the page is open. Usable by any page:
+ *
+ *     const connection = new LiveConnection({ url: "/stream/live", latestUrl: "/stream/latest" });
+ *     connection.addEventListener("snapshot", (event) => console.log(event.detail.snapshot.cpu));
+ *     connection.start();
+ *
+ * What it promises: every snapshot is reported once, oldest first; at most one socket exists; it comes back by itself
+ * after anything but a refusal, resumes where it was, and says where something is missing. What it does not promise:
+ * that nothing is missing. The server keeps a limited past, and polling sees only the newest snapshot.
+ */
+
+import { Backoff } from "./backoff.js";
+import { Poller } from "./poller.js";
+
+/** @typedef {import("./snapshot.js").Snapshot} Snapshot */
+
+/**
+ * @typedef {object} Status What the connection is doing.
+ * @property {"idle"|"connecting"|"open"|"waiting"|"refused"} phase  `waiting`: until the next attempt.
+ * @property {"socket"|"polling"} mode  `polling`: sockets do not get through, HTTP does.
+ * @property {number} attempt  Attempts since the last snapshot; 0 when all is well.
+ * @property {number|null} retryAt  When the next attempt starts, on the clock of `environment.now` (milliseconds).
+ * @property {boolean} isChecking  A socket that fell silent is being replaced; nothing is known to be wrong yet.
+ * @property {string} reason  Why the last socket ended, for people; empty when all is well.
+ */
+
+/**
+ * @typedef {object} Environment What the module needs from a browser; a test brings its own.
+ * @property {(url: string) => WebSocket} openSocket
+ * @property {(url: string, options?: object) => Promise<Response>} fetch
+ * @property {(callback: () => void, delay: number) => any} setTimeout
+ * @property {(timer: any) => void} clearTimeout
+ * @property {() => number} now  Milliseconds, monotonic.
+ * @property {() => number} random  0 to 1.
+ * @property {EventTarget} window
+ * @property {EventTarget & {visibilityState: string}} document
+ */
+
+/** Closings that mean: you may not read this. */
+const REFUSALS = new Map([
+  [4401, "sign in again"],
+  [4403, "this page may not read the stream"],
+]);
+/** The server did not understand our `since`. */
+const BAD_SINCE = 4400;
+/** Milliseconds until a socket must be open. */
+const OPEN_WITHIN = 10_000;
+/** Silent for so many intervals (and at least so many milliseconds): the socket is replaced. */
+const SILENT_INTERVALS = 3.5;
+const SILENT_AT_LEAST = 3_000;
+const SILENT_AT_MOST = 60_000;
+/** A timer so late (milliseconds) was held back with the tab: its time does not count. */
+const FROZEN_AFTER = 2_500;
+/** Sockets that must fail in a row, without ever opening, before HTTP is tried. */
+const POLL_AFTER = 3;
+
+/** @returns {Environment} the browser's own */
+export function browserEnvironment() {
+  return {
+    openSocket: (url) => new WebSocket(url),
+    fetch: (url, options) => fetch(url, options),
+    setTimeout: (callback, delay) => setTimeout(callback, delay),
+    clearTimeout: (timer) => clearTimeout(timer),
+    now: () => performance.now(),
+    random: Math.random,
+    window,
+    document,
+  };
+}
+
+/**
+ * Events: `snapshot` with `{snapshot, missing}`, where `missing` is `{from, to}` (timestamps, both of them known
+ * snapshots) when some between were not received, else null; `status` with a {@link Status}, whenever it changes.
+ */
+export class LiveConnection extends EventTarget {
+  /** @type {WebSocket|null} */ #socket = null;
+  /** @type {any} */ #retryTimer = null;
+  /** @type {any} */ #watchdog = null;
+  /** @type {number|null} Timestamp of the newest snapshot: the resume cursor. */ #last = null;
+  #mayResume = true;
+  #neverOpened = 0;
+  #fruitless = 0;
+  #heardAt = 0;
+  #started = false;
+
+  /**
+   * @param {{url: string, latestUrl?: string, interval?: number, environment?: Environment}} options
+   *   `url`: the stream (a path, or ws://…, wss://…). `latestUrl`: where one snapshot is had by HTTP; without it there
+   *   is no polling. `interval`: seconds between snapshots, until the first one says it.
+   */
+  constructor({ url, latestUrl, interval = 3, environment = browserEnvironment() }) {
+    super();
+    this.url = url;
+    this.interval = interval;
+    this.environment = environment;
+    this.backoff = new Backoff(environment.random);
+    /** @type {Status} */
+    this.status = { phase: "idle", mode: "socket", attempt: 0, retryAt: null, isChecking: false, reason: "" };
+    this.poller = latestUrl
+      ? new Poller(latestUrl, environment, {
+          onSnapshot: (snapshot) => this.#accept(snapshot),
+          onRefused: () => this.#refuse("sign in again"),
+          onLost: () => this.#report({ mode: "socket" }),
+        })
+      : null;
+  }
+
+  /** Connect, and stay connected until `stop()`. */
+  start() {
+    if (this.#started) return;
+    this.#started = true;
+    const { window, document } = this.environment;
+    window.addEventListener("online", this.#hurry);
+    window.addEventListener("pageshow", this.#wake);
+    document.addEventListener("resume", this.#wake);
+    document.addEventListener("visibilitychange", this.#wake);
+    this.#connect();
+  }
+
+  /** Close the socket and do nothing more. */
+  stop() {
+    this.#started = false;
+    const { window, document } = this.environment;
+    window.removeEventListener("online", this.#hurry);
+    window.removeEventListener("pageshow", this.#wake);
+    document.removeEventListener("resume", this.#wake);
+    document.removeEventListener("visibilitychange", this.#wake);
+    this.#abandon();
+    this.poller?.stop();
+    this.#report({ phase: "idle", mode: "socket", retryAt: null, isChecking: false });
+  }
+
+  /** Try now instead of when the back-off ends. Does nothing while a socket is open. */
+  retryNow() {
+    if (this.#started && this.status.phase !== "open") this.#connect();
+  }
+
+  #hurry = () => {
+    if (this.status.phase === "waiting") this.#connect();
+    else this.#wake();
+  };
+
+  /** The tab is seen again: do not wait for a timer that may have been held back. */
+  #wake = () => {
+    if (this.environment.document.visibilityState === "hidden") return;
+    if (this.status.phase === "waiting") this.#connect();
+    else if (this.status.phase === "open" && this.#silence() > this.interval * 1500) this.#watch(this.#grace());
+  };
+
+  #silence() {
+    return this.environment.now() - this.#heardAt;
+  }
+
+  /** Milliseconds in which a socket that was frozen with its tab may prove that it lives. */
+  #grace() {
+    return Math.max(this.interval * 1500, 2000);
+  }
+
+  #address() {
+    if (this.#last === null || !this.#mayResume) return this.url;
+    return `${this.url}${this.url.includes("?") ? "&" : "?"}since=${this.#last}`;
+  }
+
+  #connect({ isChecking = false } = {}) {
+    this.#abandon();
+    /** @type {WebSocket} */
+    let socket;
+    try {
+      socket = this.environment.openSocket(this.#address());
+    } catch {
+      this.#comeBack("the address of the stream is wrong");
+      return;
+    }
+    this.#socket = socket;
+    let hasOpened = false;
+    this.#report({ phase: "connecting", attempt: this.status.attempt + 1, retryAt: null, isChecking });
+    this.#watch(OPEN_WITHIN);
+    socket.onopen = () => {
+      hasOpened = true;
+      this.#neverOpened = 0;
+      this.#report({ phase: "open", isChecking: false });
+      this.#watch(this.#silentLimit());
+    };
+    socket.onmessage = ({ data }) => {
+      this.#heardAt = this.environment.now();
+      this.#watch(this.#silentLimit());
+      this.poller?.stop();
+      this.#accept(JSON.parse(data));
+    };
+    socket.onclose = ({ code }) => {
+      if (!hasOpened) this.#neverOpened += 1;
+      this.#abandon();
+      const refusal = REFUSALS.get(code);
+      if (refusal) return this.#refuse(refusal);
+      if (code === BAD_SINCE) this.#mayResume = false;
+      this.#comeBack(code === 1012 ? "the server restarts" : hasOpened ? "the connection broke" : "no connection");
+    };
+  }
+
+  /** Let go of the socket and of all timers: nothing of them is heard again. */
+  #abandon() {
+    this.environment.clearTimeout(this.#retryTimer);
+    this.environment.clearTimeout(this.#watchdog);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  /** @param {string} reason */
+  #comeBack(reason) {
+    const delay = this.backoff.next();
+    this.#report({ phase: "waiting", retryAt: this.environment.now() + delay, isChecking: false, reason });
+    this.#retryTimer = this.environment.setTimeout(() => this.#connect(), delay);
+    if (this.#neverOpened >= POLL_AFTER) this.poller?.start(this.interval);
+  }
+
+  /** @param {string} reason */
+  #refuse(reason) {
+    this.#abandon();
+    this.poller?.stop();
+    this.#report({ phase: "refused", mode: "socket", retryAt: null, isChecking: false, reason });
+  }
+
+  #silentLimit() {
+    const limit = Math.max(this.interval * 1000 * SILENT_INTERVALS, SILENT_AT_LEAST);
+    // A publisher that stopped is not helped by reconnecting: after each vain attempt, wait twice as long.
+    return Math.max(limit, Math.min(limit * 2 ** this.#fruitless, SILENT_AT_MOST));
+  }
+
+  /** Replace the socket unless something is heard within `limit` milliseconds. @param {number} limit */
+  #watch(limit) {
+    this.environment.clearTimeout(this.#watchdog);
+    const due = this.environment.now() + limit;
+    this.#watchdog = this.environment.setTimeout(() => {
+      if (this.environment.now() - due > FROZEN_AFTER) return this.#watch(this.#grace());
+      if (this.status.phase === "connecting") {
+        this.#neverOpened += 1;
+        this.#abandon();
+        return this.#comeBack("the server does not answer");
+      }
+      this.#fruitless += 1;
+      this.#connect({ isChecking: true });
+    }, limit);
+  }
+
+  /** Report a snapshot unless it is known already. @param {Snapshot} snapshot */
+  #accept(snapshot) {
+    if (typeof snapshot?.timestamp !== "number") return;
+    const last = this.#last;
+    if (last !== null && snapshot.timestamp <= last) return;
+    this.#last = snapshot.timestamp;
+    this.#mayResume = true;
+    this.interval = snapshot.interval || this.interval;
+    if (this.#socket && this.status.phase === "open") {
+      this.#fruitless = 0;
+      this.backoff.reset();
+      if (this.status.attempt || this.status.mode === "polling") {
+        this.#report({ mode: "socket", attempt: 0, reason: "" });
+      }
+    } else if (this.status.mode !== "polling") {
+      this.#report({ mode: "polling" });
+    }
+    const isMissing = last !== null && snapshot.previous != null && snapshot.previous !== last;
+    const missing = isMissing ? { from: last, to: snapshot.timestamp } : null;
+    this.dispatchEvent(new CustomEvent("snapshot", { detail: { snapshot, missing } }));
+  }
+
+  /** @param {Partial<Status>} change */
+  #report(change) {
+    this.status = { ...this.status, ...change };
+    this.dispatchEvent(new CustomEvent("status", { detail: this.status }));
+  }
+}

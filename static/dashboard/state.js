@@ -1,0 +1,82 @@
+/** What the page may claim about its numbers: a pure function of the evidence. */
+
+import { formatDuration } from "./format.js";
+
+/** @typedef {import("./connection.js").Status} Status */
+
+/**
+ * @typedef {object} Evidence
+ * @property {number|null} age  Seconds since the newest snapshot was made, on the server's clock; null: none yet.
+ * @property {number} interval  Seconds between two snapshots.
+ * @property {Status} connection
+ * @property {boolean} isOnline  What the browser says of its network.
+ * @property {boolean} isWaking  The tab was frozen until a moment ago: what it missed is on its way.
+ * @property {string[]} staleGroups  Names of the groups whose producer fell silent.
+ * @property {number|null} retryIn  Seconds until the next attempt.
+ * @property {string} lastTime  The newest snapshot's time, as shown.
+ */
+
+/**
+ * @typedef {object} State
+ * @property {"live"|"delayed"|"stale"|"reconnecting"|"offline"|"refused"|"connecting"} name
+ * @property {string} shape  One character: the state without colour.
+ * @property {string} label
+ * @property {string} advice  What to know or do; changes only with the state, so it may be read out.
+ * @property {string} detail  Ages and countdowns; changes every second.
+ */
+
+/** Below this many seconds nothing counts as late: browsers' timers and networks jitter. */
+const SHORTEST_PATIENCE = 1;
+const POLLING_ADVICE =
+  "Polling: WebSockets do not get through. A proxy may need Upgrade headers, or this page's origin is not allowed.";
+
+/** @param {Evidence} evidence  @returns {State} */
+export function computeState(evidence) {
+  const { connection, age } = evidence;
+  if (connection.phase === "refused") {
+    return state("refused", "✕", "SIGNED OUT", `The server refused: ${connection.reason}, then reload this page.`, "");
+  }
+  const isPolling = connection.mode === "polling";
+  const isDown = connection.phase === "waiting" || (connection.phase === "connecting" && !connection.isChecking);
+  if (isDown && !isPolling) return stateWithoutConnection(evidence);
+  if (age === null) return state("connecting", "↻", "CONNECTING", "Waiting for the first snapshot.", "");
+  return stateByAge(evidence, age, isPolling ? POLLING_ADVICE : "");
+}
+
+/** @param {Evidence} evidence  @returns {State} */
+function stateWithoutConnection({ isOnline, age, connection, retryIn, lastTime }) {
+  const since = age === null ? "" : `last ${lastTime}`;
+  if (!isOnline) return state("offline", "✕", "OFFLINE", "Your browser has no network. Check it; this page returns by itself.", since);
+  if (age === null && connection.attempt <= 1 && connection.phase === "connecting") {
+    return state("connecting", "↻", "CONNECTING", "Waiting for the first snapshot.", "");
+  }
+  const countdown = retryIn === null ? "trying now" : `next in ${Math.max(Math.ceil(retryIn), 0)} s`;
+  const attempt = `attempt ${Math.max(connection.attempt, 1)}, ${countdown}`;
+  return state("reconnecting", "↻", "RECONNECTING", age === null ? "" : "These are the last values.", attempt);
+}
+
+/** @param {Evidence} evidence  @param {number} age  @param {string} advice  @returns {State} */
+function stateByAge({ interval, isWaking, staleGroups, lastTime }, age, advice) {
+  const patience = Math.max(interval, SHORTEST_PATIENCE / 2);
+  const updated = `updated ${formatDuration(age)} ago`;
+  if (isWaking && age >= 2 * patience) {
+    return state("reconnecting", "↻", "RECONNECTING", "This tab was asleep: catching up.", "");
+  }
+  if (age > 5 * patience) {
+    return state("stale", "■", "STALE", advice || "No new snapshot arrives.", `last ${lastTime}, ${formatDuration(age)} ago`);
+  }
+  if (age >= 2 * patience) return state("delayed", "◐", "DELAYED", advice, updated);
+  if (staleGroups.length) {
+    const silent = `Silent producer: ${staleGroups.join(", ")}.`;
+    return state("delayed", "◐", "DELAYED", advice || silent, "last values kept");
+  }
+  return state("live", "●", "LIVE", advice, advice ? "polling" : "");
+}
+
+/**
+ * @param {State["name"]} name  @param {string} shape  @param {string} label  @param {string} advice
+ * @param {string} detail  @returns {State}
+ */
+function state(name, shape, label, advice, detail) {
+  return { name, shape, label, advice, detail };
+}
