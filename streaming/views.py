@@ -7,22 +7,22 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from metrics.catalogue import Group, metrics_of
-from metrics.models import DataSource
 from streaming.health import report_health
-
-#: The page's order of groups: what a trader looks at first comes first.
-PAGE_GROUPS = (Group.PORTFOLIO, Group.AI, Group.SYSTEM)
+from streaming.page import PREFERENCES, RANGES, describe_page, page_groups, page_modules
 
 
 @require_safe
+@never_cache  # it carries the server's clock
 async def dashboard(request: HttpRequest) -> HttpResponse:
     """The live page. Its cards follow from the catalogue; no database is asked."""
-    labels = dict(DataSource.GROUPS)
-    groups = [
-        {"key": group.value, "label": labels[group.value], "metrics": list(metrics_of(group))} for group in PAGE_GROUPS
-    ]
-    return render(request, "dashboard.html", {"groups": groups, "interval": settings.STREAM_INTERVAL})
+    context = {
+        "groups": page_groups(),
+        "page": describe_page(settings.STREAM_INTERVAL),
+        "ranges": RANGES,
+        "settings": PREFERENCES,
+        "modules": page_modules(),
+    }
+    return render(request, "dashboard.html", context)
 
 
 @csrf_exempt  # other methods change nothing here and get 405

@@ -1,1 +1,243 @@
-export {};
+/** The page: brings connection, rows, cards, charts and table together. */
+
+import { Cards } from "./cards.js";
+import { readCatalogue } from "./catalogue.js";
+import { ServerClock, localTime } from "./clock.js";
+import { LiveConnection } from "./connection.js";
+import { bindControls, keepAwake, offerFile } from "./controls.js";
+import { formatTime, formatValue, isProfit, zoneName } from "./format.js";
+import { HistoryLoader, chooseStep } from "./history.js";
+import { Indicator } from "./indicator.js";
+import { Preferences, openStorage } from "./preferences.js";
+import { RowStore } from "./rows.js";
+import { simulatedGroups } from "./snapshot.js";
+import { computeState } from "./state.js";
+import { Table, makeCsv } from "./table.js";
+import { setText } from "./text.js";
+import { makeTimeline } from "./timeline.js";
+
+/** @typedef {import("./snapshot.js").Snapshot} Snapshot */
+
+/** Milliseconds between two looks at the evidence; a look that comes this late was held back with the tab. */
+const LOOK_EVERY = 500;
+const FROZEN_AFTER_S = 3;
+/** Milliseconds between two drawings of the past: at 10 snapshots per second the eye gains nothing from more. */
+const PAST_EVERY = 1000;
+/** Seconds after which history has what the stream missed. */
+const REFILL_AFTER_S = 3;
+
+const catalogue = readCatalogue(document);
+const { metrics } = catalogue;
+const groups = catalogue.groups.map(({ key }) => key);
+const groupLabels = new Map(catalogue.groups.map(({ key, label }) => [key, label]));
+const headlineMetric = metrics.find(isProfit) ?? metrics[0];
+
+class Page {
+  preferences = new Preferences(openStorage(), new URLSearchParams(location.search));
+  clock = new ServerClock();
+  store = new RowStore(metrics.map(({ key }) => key));
+  cards = new Cards(document, metrics);
+  table = new Table(document, metrics);
+  indicator = new Indicator(document);
+  connection = new LiveConnection({ url: "/stream/live", latestUrl: "/stream/latest", interval: catalogue.interval });
+  history = new HistoryLoader("/stream/history", {
+    onHistory: (history) => this.#onHistory(history),
+    onFailure: (retryIn) => this.#noteHistory(`History cannot be loaded; charts show what arrives. Next try in ${Math.round(retryIn)} s.`),
+  });
+  /** @type {import("./charts.js").Charts|null} Loaded after the first numbers are on the page. */ charts = null;
+  /** @type {Snapshot|null} */ latest = null;
+  /** @type {Snapshot|null} What is shown while the page is paused. */ held = null;
+  missedWhilePaused = 0;
+  wokeAt = -Infinity;
+  lookedAt = localTime();
+  #isFrameDue = false;
+  #pastDrawnAt = -Infinity;
+  #refill = 0;
+
+  start() {
+    this.clock.note(catalogue.served, 0); // the page was opened before anything of it arrived
+    bindControls(document, this.preferences, {
+      pause: (isPaused) => this.#pause(isPaused),
+      table: (isShown) => this.#showTable(isShown),
+      csv: () => this.#downloadCsv(),
+      retry: () => this.connection.retryNow(),
+    });
+    if (this.preferences.isKiosk) keepAwake(document);
+    this.preferences.addEventListener("change", (event) => this.#onPreference(/** @type {CustomEvent} */ (event).detail));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.charts?.recolour());
+    this.connection.addEventListener("snapshot", (event) => this.#onSnapshot(/** @type {CustomEvent} */ (event).detail));
+    this.connection.addEventListener("status", () => this.#look());
+    for (const name of ["online", "offline"]) window.addEventListener(name, () => this.#look());
+    document.addEventListener("visibilitychange", () => this.#onVisible());
+    this.connection.start();
+    setInterval(() => this.#look(), LOOK_EVERY);
+    this.#look();
+    if ("requestIdleCallback" in window) requestIdleCallback(() => this.#loadCharts(), { timeout: 300 });
+    else setTimeout(() => this.#loadCharts(), 100);
+  }
+
+  async #loadCharts() {
+    this.#loadHistory();
+    const { Charts } = await import("./charts.js");
+    this.charts = new Charts(document, metrics, this.preferences);
+    this.#drawPast();
+  }
+
+  /** @returns {number} the server's clock, Unix seconds */
+  get now() {
+    return this.clock.at(localTime()) ?? Date.now() / 1000;
+  }
+
+  /** @returns {{from: number, to: number}} what the charts show unless zoomed */
+  get window() {
+    const to = this.held?.timestamp ?? this.now;
+    return { from: to - this.preferences.rangeSeconds, to };
+  }
+
+  /** @param {{snapshot: Snapshot, missing: {from: number, to: number}|null}} arrival */
+  #onSnapshot({ snapshot, missing }) {
+    this.clock.note(snapshot.timestamp, localTime());
+    const isFirst = this.latest === null;
+    this.latest = snapshot;
+    this.store.append(snapshot);
+    if (missing) this.#refillSoon();
+    if (this.held) {
+      this.missedWhilePaused += 1;
+      return;
+    }
+    if (isFirst) this.#paint();
+    else this.#requestFrame();
+  }
+
+  /** History is written a little after the stream: ask it, once, for what is missing. */
+  #refillSoon() {
+    if (this.#refill) return;
+    this.#refill = window.setTimeout(() => {
+      this.#refill = 0;
+      this.#loadHistory();
+    }, Math.max(REFILL_AFTER_S, this.connection.interval) * 1000);
+  }
+
+  #requestFrame() {
+    if (this.#isFrameDue) return;
+    this.#isFrameDue = true;
+    // In a hidden tab no frame comes: nothing is drawn there.
+    requestAnimationFrame(() => this.#paint());
+  }
+
+  #paint() {
+    this.#isFrameDue = false;
+    const snapshot = this.held ?? this.latest;
+    if (!snapshot) return;
+    this.cards.show(snapshot, this.now);
+    if (!this.held) this.indicator.pulse();
+    this.#look();
+    if (performance.now() - this.#pastDrawnAt >= PAST_EVERY) this.#drawPast();
+  }
+
+  #drawPast() {
+    if (document.visibilityState === "hidden") return;
+    this.#pastDrawnAt = performance.now();
+    const { store, window } = this;
+    if (!this.held) store.prune(window.from);
+    const timeline = makeTimeline(store.rows, store.step, groups);
+    const label = document.querySelector(`#ranges input[value="${this.preferences.range}"] + span`)?.textContent ?? "";
+    this.cards.showPast(store.rows, timeline, window, label);
+    this.charts?.show(timeline, window);
+    if (!this.table.section.hidden && !this.held) this.table.show(store.rows, store.step, this.preferences.zone);
+  }
+
+  /** Look at the evidence, and say what it allows to say. */
+  #look() {
+    const local = localTime();
+    if (local - this.lookedAt > FROZEN_AFTER_S) this.wokeAt = local;
+    this.lookedAt = local;
+    const { latest, connection } = this;
+    const { status, interval } = connection;
+    const retryAt = status.retryAt;
+    const simulated = latest ? simulatedGroups(latest) : [];
+    const state = computeState({
+      age: latest ? this.now - latest.timestamp : null,
+      interval,
+      connection: status,
+      isOnline: navigator.onLine,
+      isWaking: local - this.wokeAt < Math.max(2 * interval, 3),
+      staleGroups: latest ? staleGroups(latest) : [],
+      retryIn: retryAt === null ? null : (retryAt - performance.now()) / 1000,
+      lastTime: latest ? formatTime(latest.timestamp, this.preferences.zone) : "",
+    });
+    const headline = latest ? formatValue(headlineMetric, latest[headlineMetric.key]) : "";
+    this.indicator.show(state, simulated.map((group) => groupLabels.get(group) ?? group), headline);
+    setText(/** @type {Element} */ (document.querySelector("#clock .time")), formatTime(this.now, this.preferences.zone));
+    setText(/** @type {Element} */ (document.querySelector("#clock .zone")), zoneName(this.preferences.zone));
+    const paused = /** @type {HTMLElement} */ (document.getElementById("paused"));
+    paused.hidden = !this.held;
+    if (this.held) setText(paused, `❚❚ PAUSED at ${formatTime(this.held.timestamp, this.preferences.zone)}, ${this.missedWhilePaused} newer`);
+  }
+
+  /** @param {any} history */
+  #onHistory(history) {
+    this.#noteHistory("");
+    this.store.replace(history);
+    this.#drawPast();
+  }
+
+  #loadHistory() {
+    const range = this.preferences.rangeSeconds;
+    void this.history.load(range, chooseStep(range, this.connection.interval), () => this.now);
+  }
+
+  /** @param {string} text */
+  #noteHistory(text) {
+    const note = /** @type {HTMLElement} */ (document.getElementById("history-note"));
+    note.hidden = !text;
+    setText(note, text);
+  }
+
+  /** @param {string} name */
+  #onPreference(name) {
+    if (name === "theme" || name === "profit") this.charts?.recolour();
+    if (name === "range") {
+      this.charts?.zoomTo(null);
+      this.#loadHistory();
+    }
+    this.#look();
+    this.#drawPast();
+  }
+
+  #onVisible() {
+    if (document.visibilityState === "hidden") return;
+    this.#look();
+    this.#requestFrame();
+    this.#drawPast();
+  }
+
+  /** @param {boolean} isPaused */
+  #pause(isPaused) {
+    this.held = isPaused ? this.latest : null;
+    this.missedWhilePaused = 0;
+    this.#pastDrawnAt = -Infinity;
+    this.#paint();
+  }
+
+  /** @param {boolean} isShown */
+  #showTable(isShown) {
+    this.table.section.hidden = !isShown;
+    /** @type {HTMLElement} */ (document.getElementById("charts")).hidden = isShown;
+    if (isShown) this.table.show(this.store.rows, this.store.step, this.preferences.zone);
+    this.#drawPast();
+  }
+
+  #downloadCsv() {
+    const name = `quantum-trader-${this.preferences.range}-${new Date(this.now * 1000).toISOString().slice(0, 19).replaceAll(":", "")}.csv`;
+    offerFile(document, makeCsv(this.store.rows, metrics, groups), name);
+  }
+}
+
+/** @param {Snapshot} snapshot  @returns {string[]} labels of the groups whose producer fell silent */
+function staleGroups(snapshot) {
+  const stale = metrics.filter(({ key }) => snapshot.problems?.[key] === "stale").map(({ group }) => group);
+  return [...new Set(stale)].map((group) => groupLabels.get(group) ?? group);
+}
+
+new Page().start();

@@ -115,7 +115,7 @@ export class RowStore {
   /** @param {any} bucket  @returns {Row} */
   #fromHistory(bucket) {
     const values = Object.fromEntries(this.keys.map((key) => [key, hasValue(bucket[key]) ? bucket[key] : null]));
-    return { time: bucket.time, count: bucket.count, sources: bucket.sources, isAfterGap: false, values };
+    return { time: roundTime(bucket.time), count: bucket.count, sources: bucket.sources, isAfterGap: false, values };
   }
 
   /** @param {Snapshot} snapshot  @returns {Row} */
@@ -127,9 +127,14 @@ export class RowStore {
       values[key] = value === null ? null : { min: value, mean: value, max: value, last: value };
     }
     const sources = Object.fromEntries(Object.entries(snapshot.sources ?? {}).map(([group, kind]) => [group, [kind]]));
-    const time = this.step === null ? snapshot.timestamp : Math.floor(snapshot.timestamp / this.step) * this.step;
+    const time = this.step === null ? snapshot.timestamp : roundTime(Math.floor(snapshot.timestamp / this.step) * this.step);
     return { time, count: 1, sources, isAfterGap: false, values };
   }
+}
+
+/** The same bucket, computed here or there, has the same time. @param {number} time */
+function roundTime(time) {
+  return Math.round(time * 1000) / 1000;
 }
 
 /** @param {any} summary */

@@ -1,0 +1,91 @@
+/** The bar's controls: each turns a touch or a key into one call, and shows what is chosen. */
+
+/** @typedef {import("./preferences.js").Preferences} Preferences */
+
+/**
+ * @typedef {object} Actions
+ * @property {(isPaused: boolean) => void} pause
+ * @property {(isShown: boolean) => void} table
+ * @property {() => void} csv
+ * @property {() => void} retry
+ */
+
+/** @param {Document} document  @param {Preferences} preferences  @param {Actions} actions */
+export function bindControls(document, preferences, actions) {
+  /** @param {string} id */
+  const part = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+  /** @param {string} id  @param {(isOn: boolean) => void} act */
+  const bindToggle = (id, act) => {
+    const button = part(id);
+    button.addEventListener("click", () => {
+      const isOn = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(isOn));
+      act(isOn);
+    });
+  };
+  bindToggle("pause", actions.pause);
+  bindToggle("table-toggle", actions.table);
+  part("csv").addEventListener("click", actions.csv);
+  part("retry").addEventListener("click", actions.retry);
+  part("clock").addEventListener("click", () => preferences.set("zone", preferences.zone === "utc" ? "local" : "utc"));
+  bindFullScreen(document, part("fullscreen"));
+  bindSettings(part("settings"));
+
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const choices = document.querySelectorAll('#ranges input, #settings input[type="radio"]');
+  const showChosen = () => {
+    for (const input of choices) {
+      input.checked = /** @type {any} */ (preferences)[input.name] === input.value;
+    }
+    document.documentElement.dataset.theme = preferences.theme;
+    document.documentElement.dataset.profit = preferences.profit;
+  };
+  for (const input of choices) input.addEventListener("change", () => preferences.set(input.name, input.value));
+  preferences.addEventListener("change", showChosen);
+  showChosen();
+  if (preferences.isKiosk) document.documentElement.dataset.kiosk = "";
+}
+
+/** @param {Document} document  @param {HTMLElement} button */
+function bindFullScreen(document, button) {
+  button.hidden = !document.fullscreenEnabled;
+  button.addEventListener("click", () => {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else document.documentElement.requestFullscreen().catch(() => (button.hidden = true));
+  });
+  document.addEventListener("fullscreenchange", () => {
+    button.setAttribute("aria-pressed", String(document.fullscreenElement !== null));
+  });
+}
+
+/** Escape and a touch elsewhere close the sheet. @param {HTMLElement} settings */
+function bindSettings(settings) {
+  const close = () => settings.removeAttribute("open");
+  settings.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !settings.hasAttribute("open")) return;
+    close();
+    settings.querySelector("summary")?.focus();
+  });
+  settings.ownerDocument.addEventListener("pointerdown", (event) => {
+    if (event.target instanceof Node && !settings.contains(event.target)) close();
+  });
+}
+
+/** A screen on a wall does not go to sleep. @param {Document} document */
+export function keepAwake(document) {
+  const ask = () => {
+    if (document.visibilityState === "visible") navigator.wakeLock?.request("screen").catch(() => {});
+  };
+  document.addEventListener("visibilitychange", ask);
+  ask();
+}
+
+/** @param {Document} document  @param {string} text  @param {string} name of the file */
+export function offerFile(document, text, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,93 @@
+/** The range's rows as a table, for screen readers and for copying; and as CSV. */
+
+import { setText } from "./text.js";
+import { formatTime, formatValue, zoneName } from "./format.js";
+import { SIMULATED } from "./snapshot.js";
+import { sourceName } from "./timeline.js";
+
+/** @typedef {import("./catalogue.js").Metric} Metric */
+/** @typedef {import("./rows.js").Row} Row */
+
+/** More rows would make the page slow; CSV has all. */
+const MOST_ROWS = 200;
+
+/** @param {Row} row  @param {Metric} metric  @returns {any} the mean of a number, the last text */
+function valueIn(row, metric) {
+  const summary = row.values[metric.key];
+  return summary ? (summary.mean ?? summary.last) : null;
+}
+
+export class Table {
+  /** @param {Document} document  @param {Metric[]} metrics */
+  constructor(document, metrics) {
+    this.metrics = metrics;
+    this.section = /** @type {HTMLElement} */ (document.getElementById("table"));
+    this.hint = /** @type {HTMLElement} */ (document.getElementById("table-hint"));
+    this.body = /** @type {HTMLElement} */ (this.section.querySelector("tbody"));
+  }
+
+  /** @param {Row[]} rows oldest first  @param {number|null} step  @param {"local"|"utc"} zone */
+  show(rows, step, zone) {
+    const selection = getSelection();
+    // Somebody is copying: rows that move would tear the selection away.
+    if (selection && !selection.isCollapsed && this.section.contains(selection.anchorNode)) return;
+    const newest = rows.slice(-MOST_ROWS).reverse();
+    const kind = step === null ? "snapshots" : `means of ${step} s`;
+    setText(this.hint, `Newest first, ${kind}, times in ${zoneName(zone)}; the newest ${newest.length} of ${rows.length} rows.`);
+    this.body.replaceChildren(...newest.flatMap((row) => this.#rowsOf(row, zone)));
+  }
+
+  /** @param {Row} row  @param {"local"|"utc"} zone  @returns {HTMLElement[]} the row, and below it a gap before it */
+  #rowsOf(row, zone) {
+    const line = document.createElement("tr");
+    const when = document.createElement("th");
+    when.scope = "row";
+    when.textContent = formatTime(row.time, zone, "full");
+    line.append(when);
+    for (const metric of this.metrics) {
+      const cell = document.createElement("td");
+      cell.textContent = formatValue(metric, valueIn(row, metric));
+      cell.classList.toggle("simulated", row.sources[metric.group]?.includes(SIMULATED) ?? false);
+      cell.classList.toggle("text", metric.type === "str");
+      line.append(cell);
+    }
+    const sources = document.createElement("td");
+    sources.textContent = Object.keys(row.sources).map((group) => `${group}: ${sourceName(row.sources[group])}`).join(", ");
+    line.append(sources);
+    if (!row.isAfterGap) return [line];
+    const gap = document.createElement("tr");
+    gap.className = "gap";
+    const cell = document.createElement("td");
+    cell.colSpan = this.metrics.length + 2;
+    cell.textContent = "gap: no snapshots";
+    gap.append(cell);
+    return [line, gap];
+  }
+}
+
+/**
+ * @param {Row[]} rows  @param {Metric[]} metrics  @param {string[]} groups
+ * @returns {string} CSV (RFC 4180): times in UTC, means of the buckets, the source of each group
+ */
+export function makeCsv(rows, metrics, groups) {
+  const head = ["time", "snapshots", ...metrics.map(({ key }) => key), ...groups.map((group) => `source_${group}`)];
+  const lines = rows.map((row) => [
+    new Date(row.time * 1000).toISOString(),
+    row.count,
+    ...metrics.map((metric) => {
+      const value = valueIn(row, metric);
+      return typeof value === "number" ? Number(value.toFixed(metric.decimals)) : value;
+    }),
+    ...groups.map((group) => sourceName(row.sources[group])),
+  ]);
+  return [head, ...lines].map((line) => line.map(quote).join(",") + "\r\n").join("");
+}
+
+/** @param {string|number|null} value */
+function quote(value) {
+  if (value === null) return "";
+  if (typeof value === "number") return String(value);
+  // A spreadsheet would run a text that looks like a formula.
+  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
