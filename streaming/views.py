@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
@@ -12,7 +12,7 @@ from streaming.page import PREFERENCES, RANGES, describe_page, page_groups, page
 
 
 @require_safe
-@never_cache  # it carries the server's clock
+@cache_control(no_cache=True, private=True)  # it carries the server's clock; `no-store` would forbid going back to it
 async def dashboard(request: HttpRequest) -> HttpResponse:
     """The live page. Its cards follow from the catalogue; no database is asked."""
     context = {

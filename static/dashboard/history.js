@@ -51,19 +51,21 @@ export class HistoryLoader {
     const to = now();
     const query = new URLSearchParams({ from: (to - range).toFixed(3), to: (to + 1).toFixed(3) });
     if (step !== null) query.set("step", String(step));
+    let history;
     try {
       const response = await this.fetch(`${this.url}?${query}`, { signal: request.signal });
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
-      const history = await response.json();
-      if (request.signal.aborted) return;
-      this.#failures = 0;
-      this.onHistory(history);
+      history = await response.json();
     } catch {
       if (request.signal.aborted) return;
       const delay = Math.min(RETRY_FIRST * 2 ** this.#failures, RETRY_LONGEST);
       this.#failures = Math.min(this.#failures + 1, 10);
       this.onFailure(delay / 1000);
       this.#timer = setTimeout(() => this.load(range, step, now), delay);
+      return;
     }
+    if (request.signal.aborted) return;
+    this.#failures = 0;
+    this.onHistory(history);
   }
 }
