@@ -134,7 +134,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     # Pads each answer at random, and Django's CSRF tokens differ each time: compressing gives nothing away (BREACH).
-    "django.middleware.gzip.GZipMiddleware",
+    "quantum_dashboard.compression.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

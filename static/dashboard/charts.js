@@ -90,10 +90,9 @@ class Chart {
           ...axis,
           grid,
           size: this.isLarge ? 58 : 44,
-          space: this.isLarge ? 36 : 30,
-          values: (_, splits) => {
-            const step = splits.length > 1 ? Math.abs(splits[1] - splits[0]) : 1;
-            const decimals = Math.max(0, Math.min(Math.ceil(-Math.log10(step) - 1e-9), 6));
+          space: this.isLarge ? 36 : 24,
+          values: (_, splits, _axis, _space, step) => {
+            const decimals = Math.max(0, Math.min(Math.ceil(-Math.log10(step || 1) - 1e-9), 6));
             return splits.map((value) => formatTick(value, decimals));
           },
         },

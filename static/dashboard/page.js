@@ -163,6 +163,7 @@ class Page {
       isOnline: navigator.onLine,
       isWaking: local - this.wokeAt < Math.max(2 * interval, 3),
       staleGroups: latest ? staleGroups(latest) : [],
+      absent: latest ? metrics.filter(({ key }) => (latest[key] ?? null) === null).length : 0,
       retryIn: retryAt === null ? null : (retryAt - performance.now()) / 1000,
       lastTime: latest ? formatTime(latest.timestamp, this.preferences.zone) : "",
     });

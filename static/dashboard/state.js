@@ -12,6 +12,7 @@ import { formatDuration } from "./format.js";
  * @property {boolean} isOnline  What the browser says of its network.
  * @property {boolean} isWaking  The tab was frozen until a moment ago: what it missed is on its way.
  * @property {string[]} staleGroups  Names of the groups whose producer fell silent.
+ * @property {number} absent  How many metrics have no value.
  * @property {number|null} retryIn  Seconds until the next attempt.
  * @property {string} lastTime  The newest snapshot's time, as shown.
  */
@@ -56,7 +57,7 @@ function stateWithoutConnection({ isOnline, age, connection, retryIn, lastTime }
 }
 
 /** @param {Evidence} evidence  @param {number} age  @param {string} advice  @returns {State} */
-function stateByAge({ interval, isWaking, staleGroups, lastTime }, age, advice) {
+function stateByAge({ interval, isWaking, staleGroups, absent, lastTime }, age, advice) {
   const patience = Math.max(interval, SHORTEST_PATIENCE / 2);
   const updated = `updated ${formatDuration(age)} ago`;
   if (isWaking && age >= 2 * patience) {
@@ -70,7 +71,8 @@ function stateByAge({ interval, isWaking, staleGroups, lastTime }, age, advice) 
     const silent = `Silent producer: ${staleGroups.join(", ")}.`;
     return state("delayed", "◐", "DELAYED", advice || silent, "last values kept");
   }
-  return state("live", "●", "LIVE", advice, advice ? "polling" : "");
+  const absence = absent ? `${absent} ${absent === 1 ? "value is" : "values are"} missing: see the cards.` : "";
+  return state("live", "●", "LIVE", advice || absence, advice ? "polling" : "");
 }
 
 /**

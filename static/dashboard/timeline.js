@@ -62,9 +62,12 @@ export function makeTimeline(rows, step, groups) {
 
 /** @param {Timeline} timeline  @param {string} group  @param {Row} before  @param {Row} row */
 function noteSwitch(timeline, group, before, row) {
-  // A mixed bucket holds the switch itself: leaving it is not another one.
-  if ((before.sources[group]?.length ?? 0) > 1 && row.sources[group]?.length === 1) return;
   const [from, to] = [sourceName(before.sources[group]), sourceName(row.sources[group])];
+  const last = timeline.switches[group].at(-1);
+  if (last && last.to === from && (before.sources[group]?.length ?? 0) > 1) {
+    last.to = to; // a mixed bucket holds the switch itself: leaving it is not another one, it tells whereto
+    return;
+  }
   timeline.switches[group].push({ time: row.time, group, from, to });
 }
 
