@@ -1,0 +1,231 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { LiveConnection } from "../../static/dashboard/connection.js";
+import { FakeBrowser, settle, snapshot } from "./browser.js";
+
+/** A started connection, its browser, and what it reported. */
+function connect() {
+  const browser = new FakeBrowser();
+  const connection = new LiveConnection({ url: "/stream/live", latestUrl: "/stream/latest", environment: browser.environment });
+  /** @type {number[]} */ const seen = [];
+  /** @type {any[]} */ const missing = [];
+  connection.addEventListener("snapshot", (event) => {
+    const { detail } = /** @type {CustomEvent} */ (event);
+    seen.push(detail.snapshot.timestamp);
+    if (detail.missing) missing.push(detail.missing);
+  });
+  connection.start();
+  return { browser, connection, seen, missing };
+}
+
+/** @param {FakeBrowser} browser  @param {number[]} timestamps */
+function deliver(browser, ...timestamps) {
+  browser.socket.open();
+  for (const timestamp of timestamps) browser.socket.send(snapshot(timestamp));
+}
+
+test("reports each snapshot once, oldest first", () => {
+  const { browser, seen } = connect();
+  deliver(browser, 100, 103, 103, 100, 106);
+  assert.deepEqual(seen, [100, 103, 106]);
+});
+
+test("a first connection asks for no past, a later one resumes after the last snapshot", async () => {
+  const { browser } = connect();
+  assert.equal(browser.socket.url, "/stream/live");
+  deliver(browser, 100.125);
+  browser.socket.end(1006);
+  await browser.advance(1000);
+  assert.equal(browser.socket.url, "/stream/live?since=100.125");
+});
+
+test("a server that does not understand `since` is asked without it", async () => {
+  const { browser } = connect();
+  deliver(browser, 100);
+  browser.socket.end(4400);
+  await browser.advance(1000);
+  assert.equal(browser.socket.url, "/stream/live");
+});
+
+test("says where snapshots are missing", () => {
+  const { browser, missing } = connect();
+  browser.socket.open();
+  browser.socket.send(snapshot(100));
+  browser.socket.send(snapshot(109, { previous: 106 }));
+  assert.deepEqual(missing, [{ from: 100, to: 109 }]);
+});
+
+for (const code of [1000, 1006, 1009, 1012, 1013]) {
+  test(`comes back after ${code}`, async () => {
+    const { browser, connection } = connect();
+    deliver(browser, 100);
+    browser.socket.end(code);
+    assert.equal(connection.status.phase, "waiting");
+    await browser.advance(1000);
+    assert.equal(browser.sockets.length, 2);
+  });
+}
+
+for (const code of [4401, 4403]) {
+  test(`a refusal (${code}) stops it`, async () => {
+    const { browser, connection } = connect();
+    deliver(browser, 100);
+    browser.socket.end(code);
+    await browser.advance(600_000);
+    assert.equal(connection.status.phase, "refused");
+    assert.equal(browser.sockets.length, 1);
+  });
+}
+
+test("backs off from 0.5 s to 20 s with full jitter, and never gives up", async () => {
+  const { browser, connection } = connect();
+  for (const chance of [0, 1]) {
+    browser.chance = chance;
+    /** @type {number[]} */ const delays = [];
+    for (let attempt = 0; attempt < 60; attempt += 1) {
+      browser.socket.end(1006);
+      const delay = (connection.status.retryAt ?? 0) - browser.time;
+      delays.push(delay);
+      await browser.advance(delay);
+    }
+    if (chance === 0) assert.deepEqual([...new Set(delays)], [500]);
+    else assert.equal(Math.max(...delays), 20_000);
+  }
+  assert.equal(browser.sockets.length, 121);
+});
+
+test("after a snapshot the next failure starts small again", async () => {
+  const { browser, connection } = connect();
+  browser.chance = 1;
+  for (let attempt = 0; attempt < 8; attempt += 1) {
+    browser.socket.end(1006);
+    await browser.advance(20_000);
+  }
+  deliver(browser, 100);
+  assert.equal(connection.status.attempt, 0);
+  browser.socket.end(1006);
+  assert.equal((connection.status.retryAt ?? 0) - browser.time, 1000);
+});
+
+test("replaces a socket that is open but silent, and keeps one only", async () => {
+  const { browser, connection } = connect();
+  deliver(browser, 100);
+  await browser.advance(10_400);
+  assert.equal(browser.sockets.length, 1);
+  await browser.advance(200);
+  assert.equal(browser.sockets.length, 2);
+  assert.equal(browser.openSockets, 1);
+  assert.equal(connection.status.isChecking, true);
+});
+
+test("waits longer each time where a new socket brings nothing new either", async () => {
+  const { browser } = connect();
+  deliver(browser, 100);
+  for (let round = 0; round < 20; round += 1) {
+    await browser.advance(10_500);
+    if (browser.socket.onopen) deliver(browser, 100);
+  }
+  assert.ok(browser.sockets.length <= 6, `${browser.sockets.length} sockets in 210 s`);
+});
+
+test("a server that never answers the handshake is given up after 10 s", async () => {
+  const { browser, connection } = connect();
+  await browser.advance(10_100);
+  assert.equal(connection.status.phase, "waiting");
+  assert.equal(browser.openSockets, 0);
+});
+
+test("time in a frozen tab is no silence: the socket may first prove that it lives", async () => {
+  const { browser } = connect();
+  deliver(browser, 100);
+  await browser.freeze(3_600_000);
+  assert.equal(browser.sockets.length, 1);
+  browser.socket.send(snapshot(3700));
+  await browser.advance(4_600);
+  assert.equal(browser.sockets.length, 1);
+});
+
+test("a socket that died with the frozen tab is replaced soon", async () => {
+  const { browser } = connect();
+  deliver(browser, 100);
+  await browser.freeze(3_600_000);
+  await browser.advance(4_600);
+  assert.equal(browser.sockets.length, 2);
+});
+
+for (const [target, name] of /** @type {const} */ ([["window", "online"], ["window", "pageshow"], ["document", "visibilitychange"], ["document", "resume"]])) {
+  test(`\`${name}\` ends the waiting`, () => {
+    const { browser } = connect();
+    deliver(browser, 100);
+    browser.socket.end(1006);
+    browser[target].dispatchEvent(new Event(name));
+    browser[target].dispatchEvent(new Event(name));
+    assert.equal(browser.sockets.length, 2);
+  });
+}
+
+test("a tab that is being hidden retries nothing", () => {
+  const { browser } = connect();
+  browser.socket.end(1006);
+  browser.document.visibilityState = "hidden";
+  browser.document.dispatchEvent(new Event("visibilitychange"));
+  assert.equal(browser.sockets.length, 1);
+});
+
+test("retrying by hand while it connects makes no second socket", () => {
+  const { browser, connection } = connect();
+  connection.retryNow();
+  connection.retryNow();
+  assert.equal(browser.openSockets, 1);
+});
+
+test("polls where sockets never open but HTTP answers, and returns to the socket", async () => {
+  const { browser, connection, seen } = connect();
+  let timestamp = 100;
+  browser.answer = () => ({ ok: true, status: 200, json: async () => snapshot((timestamp += 3)) });
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    browser.socket.end(1006);
+    if (attempt < 2) await browser.advance((connection.status.retryAt ?? 0) - browser.time);
+  }
+  await settle();
+  assert.equal(connection.status.mode, "polling");
+  assert.deepEqual(seen, [103]);
+  await browser.advance(20_000);
+  deliver(browser, 500);
+  assert.equal(connection.status.mode, "socket");
+  const { requests } = browser;
+  await browser.advance(9_000);
+  assert.equal(browser.requests, requests);
+});
+
+test("does not claim to poll where HTTP fails as well", async () => {
+  const { browser, connection } = connect();
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    browser.socket.end(1006);
+    await browser.advance(20_000);
+  }
+  assert.equal(connection.status.mode, "socket");
+});
+
+test("a refusal over HTTP stops it", async () => {
+  const { browser, connection } = connect();
+  browser.answer = () => ({ ok: false, status: 403 });
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    browser.socket.end(1006);
+    await browser.advance(20_000);
+  }
+  assert.equal(connection.status.phase, "refused");
+});
+
+test("stop() closes the socket and lets nothing come after", async () => {
+  const { browser, connection, seen } = connect();
+  deliver(browser, 100);
+  const { socket } = browser;
+  connection.stop();
+  socket.send(snapshot(103));
+  await browser.advance(60_000);
+  assert.deepEqual(seen, [100]);
+  assert.equal(browser.openSockets, 0);
+  assert.equal(browser.timers.length, 0);
+});

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ServerClock } from "../../static/dashboard/clock.js";
+import { computeState } from "../../static/dashboard/state.js";
+
+/** @param {Partial<import("../../static/dashboard/state.js").Evidence>} change  @param {object} [connection] */
+function stateOf(change, connection = {}) {
+  return computeState({
+    age: 1,
+    interval: 3,
+    connection: { phase: "open", mode: "socket", attempt: 0, retryAt: null, isChecking: false, reason: "", ...connection },
+    isOnline: true,
+    isWaking: false,
+    staleGroups: [],
+    absent: 0,
+    retryIn: null,
+    lastTime: "14:00:00",
+    ...change,
+  });
+}
+
+for (const [age, name] of /** @type {const} */ ([[0, "live"], [5.9, "live"], [6, "delayed"], [15, "delayed"], [15.1, "stale"], [9000, "stale"]])) {
+  test(`${age} s after the last of snapshots every 3 s: ${name}`, () => assert.equal(stateOf({ age }).name, name));
+}
+
+test("an open socket alone is no evidence", () => assert.equal(stateOf({ age: null }).name, "connecting"));
+
+test("a delay says how long ago, staleness says when", () => {
+  assert.match(stateOf({ age: 9 }).detail, /updated 9 s ago/);
+  assert.match(stateOf({ age: 60 }).detail, /14:00:00/);
+});
+
+test("live needs fresh values, too", () => {
+  const state = stateOf({ staleGroups: ["AI"] });
+  assert.equal(state.name, "delayed");
+  assert.match(state.advice, /AI/);
+});
+
+test("missing values are counted", () => assert.match(stateOf({ absent: 9 }).advice, /9 values/));
+
+test("a broken socket: attempt and countdown", () => {
+  const state = stateOf({ retryIn: 6.2 }, { phase: "waiting", attempt: 3 });
+  assert.equal(state.name, "reconnecting");
+  assert.equal(state.detail, "attempt 3, next in 7 s");
+});
+
+test("a silent socket being replaced is judged by age, not called broken", () => {
+  assert.equal(stateOf({ age: 12 }, { phase: "connecting", isChecking: true }).name, "delayed");
+});
+
+test("a browser without network is told so, unless snapshots arrive all the same", () => {
+  assert.equal(stateOf({ isOnline: false }, { phase: "waiting" }).name, "offline");
+  assert.equal(stateOf({ isOnline: false }).name, "live");
+});
+
+test("a refusal wins over everything", () => assert.equal(stateOf({ age: 0 }, { phase: "refused", reason: "sign in again" }).name, "refused"));
+
+test("polling is live, and says so", () => {
+  const state = stateOf({}, { mode: "polling", phase: "waiting" });
+  assert.equal(state.name, "live");
+  assert.match(state.advice, /Polling.*roxy/);
+});
+
+test("time in a frozen tab is not staleness", () => {
+  assert.equal(stateOf({ age: 3600, isWaking: true }).name, "reconnecting");
+  assert.equal(stateOf({ age: 3600, isWaking: false }).name, "stale");
+});
+
+test("what is read out does not change each second", () => {
+  for (const age of [1, 8, 60]) assert.equal(stateOf({ age }).advice, stateOf({ age: age + 1 }).advice);
+});
+
+test("a wrong clock on this machine makes no false age", () => {
+  const clock = new ServerClock();
+  clock.note(1_000_000, 5); // local time is anything
+  clock.note(1_000_003, 8.4);
+  assert.ok(Math.abs((clock.at(8.4) ?? 0) - 1_000_003.4) < 0.01);
+});
+
+test("a late message does not make later ones look young", () => {
+  const clock = new ServerClock();
+  clock.note(1000, 0);
+  clock.note(1003, 600); // sent at 1003, held up for ten minutes
+  assert.ok((clock.at(600) ?? 0) > 1599);
+});
+
+test("no note, no time", () => assert.equal(new ServerClock().at(5), null));
