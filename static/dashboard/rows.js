@@ -108,7 +108,12 @@ export class RowStore {
 
   /** @param {Row} before  @param {Row} row  @param {Snapshot} [snapshot] */
   #isGap(before, row, snapshot) {
-    if (this.step === null) return snapshot?.previous != null && snapshot.previous !== before.time;
+    if (this.step === null) {
+      if (!snapshot) return false;
+      const isMissing = snapshot.previous != null && snapshot.previous !== before.time;
+      // Nothing was published meanwhile, nothing is missing: still there is no line to draw over that time.
+      return isMissing || row.time - before.time > snapshot.interval * 2.5;
+    }
     return row.time - before.time > this.step * 1.5;
   }
 

@@ -48,6 +48,11 @@ test("a gap breaks the lines and is shaded", () => {
   assert.deepEqual(linesOf(timeline, PNL).real, [2, 2, null, 2, 2]);
 });
 
+test("time in which nothing was published is a gap, although no snapshot is missing", () => {
+  const timeline = timelineOf(storeOf([snapshot(90), snapshot(93), snapshot(120, { previous: 93 })]));
+  assert.deepEqual(timeline.gaps, [{ from: 93, to: 120 }]);
+});
+
 test("an empty bucket is a gap", () => {
   const store = storeOf([], 9);
   store.replace({ step: 9, rows: [bucket(90, 3, 1), bucket(99, 3, 1), bucket(126, 3, 1)] });

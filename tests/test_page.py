@@ -1,0 +1,333 @@
+"""The page in a real Chromium, each of its states reached by really causing it."""
+
+import gzip
+import json
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.page_fixtures import PASSWORD, ROOT, Browser, Proxy, Redis, Server
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="module")
+def redis(folder: Path) -> Iterator[Redis]:
+    redis = Redis(folder)
+    redis.start("Ready to accept")
+    yield redis
+    redis.stop()
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, redis: Redis) -> Iterator[Server]:
+    server = Server(folder, redis.port).run()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    proxy = Proxy(server.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Browser]:
+    """Chromium; the test fails where one of its pages complained."""
+    browser = Browser(chromium)
+    yield browser
+    for context in browser.contexts:
+        context.close()
+    assert browser.complaints == []
+
+
+def wait_for_state(page: Any, name: str) -> None:
+    page.wait_for_selector(f"#state[data-state={name}]")
+
+
+def wait_for_title(page: Any, part: str) -> None:
+    page.wait_for_function("part => document.title.includes(part)", arg=part)
+
+
+def show_rows(page: Any, at_least: int = 1) -> None:
+    """Open the table of the last five minutes, where each snapshot is a row."""
+    page.locator("#ranges span", has_text="5 min").click()
+    page.locator("#table-toggle").click()
+    page.wait_for_function("count => document.querySelectorAll('#table tbody tr').length >= count", arg=at_least)
+
+
+def test_every_metric_is_on_the_page_soon_and_in_few_bytes(browser: Browser, proxy: Proxy) -> None:
+    page = browser.open(proxy.url)
+    page.wait_for_selector(".chart canvas")
+    page.wait_for_function(
+        "performance.getEntriesByType('resource').some(({name}) => name.includes('/stream/history'))"
+    )
+    assert page.locator(".card").count() == 12
+    assert page.locator(".card .value", has_text="—").count() == 0
+    assert page.locator("figure.chart canvas").count() == 11
+    loaded, painted = page.evaluate("[performance.timing.loadEventEnd - performance.timing.navigationStart, paintedAt]")
+    assert painted - loaded < 200
+    transferred = page.evaluate(
+        "performance.getEntries().reduce((total, { transferSize = 0 }) => total + transferSize, 0)"
+    )
+    assert 50_000 < transferred < 120_000
+    hosts = page.evaluate(
+        "[...new Set(performance.getEntriesByType('resource').map(({ name }) => new URL(name).host))]"
+    )
+    assert hosts == [f"127.0.0.1:{proxy.port}"]
+
+
+def test_what_is_simulated_says_so(browser: Browser, proxy: Proxy) -> None:
+    page = browser.open(proxy.url)
+    assert page.locator("[data-group=portfolio] .card.is-simulated").count() == 5
+    assert page.locator("[data-group=portfolio] .tag", has_text="SIMULATED").count() == 5
+    assert page.locator("[data-group=system] .card.is-simulated").count() == 0
+    assert (
+        page.locator("#state .simulated-note").inner_text() == "SIMULATED: Portfolio, AI"
+        or page.locator("#state .simulated-note").inner_text() == "SIMULATED: AI, Portfolio"
+    )
+    wait_for_title(page, "(simulated)")
+
+
+def test_a_server_that_hangs_is_delayed_then_stale_then_live(browser: Browser, proxy: Proxy, server: Server) -> None:
+    page = browser.open(proxy.url)
+    server.signal(signal.SIGSTOP)
+    try:
+        wait_for_state(page, "delayed")
+        assert "updated" in page.locator("#detail").inner_text()
+        wait_for_state(page, "stale")
+        wait_for_title(page, "■ STALE")
+        assert "last " in page.locator("#detail").inner_text()
+        icon = page.locator("link[rel=icon]").get_attribute("href")
+    finally:
+        server.signal(signal.SIGCONT)
+    wait_for_state(page, "live")
+    assert page.locator("link[rel=icon]").get_attribute("href") != icon
+
+
+def test_a_broken_connection_resumes_without_a_gap(browser: Browser, proxy: Proxy) -> None:
+    page = browser.open(proxy.url)
+    show_rows(page, at_least=3)
+    proxy.is_down = True
+    proxy.cut()
+    wait_for_state(page, "reconnecting")
+    page.wait_for_function("document.querySelector('#detail').textContent.startsWith('attempt 3')")
+    assert page.locator(".card .value", has_text="—").count() == 0  # the last values stay
+    proxy.is_down = False
+    page.locator("#retry").click()
+    wait_for_state(page, "live")
+    rows = page.locator("#table tbody tr").count()
+    page.wait_for_function("rows => document.querySelectorAll('#table tbody tr').length > rows", arg=rows)
+    assert page.locator("#table tr.gap").count() == 0
+
+
+def test_a_browser_without_network_is_told_so(browser: Browser, proxy: Proxy) -> None:
+    page = browser.open(proxy.url)
+    page.context.set_offline(True)
+    proxy.is_down = True
+    proxy.cut()
+    wait_for_state(page, "offline")
+    assert "no network" in page.locator("#state .advice").inner_text()
+    proxy.is_down = False
+    page.context.set_offline(False)
+    wait_for_state(page, "live")
+
+
+def test_where_websockets_do_not_get_through_it_polls(browser: Browser, proxy: Proxy) -> None:
+    proxy.refuse = b"upgrade: websocket"
+    page = browser.open(proxy.url)
+    assert "Polling" in page.locator("#state .advice").inner_text()
+    first = page.locator("[data-metric=pnl] .value").first.inner_text()
+    page.wait_for_function(
+        "first => document.querySelector('[data-metric=pnl] .value').textContent !== first", arg=first
+    )
+    proxy.refuse = None
+    page.wait_for_function("!document.querySelector('#state .advice').textContent.includes('Polling')")
+    wait_for_state(page, "live")
+
+
+def test_a_refused_page_stops_and_says_so(browser: Browser, proxy: Proxy) -> None:
+    page = browser.open(proxy.url)
+    proxy.refuse = b" /stream/"
+    proxy.cut()
+    wait_for_state(page, "refused")
+    assert "sign in again" in page.locator("#state .advice").inner_text()
+    wait_for_title(page, "✕ SIGNED OUT")
+
+
+def test_time_in_a_frozen_tab_is_not_staleness(browser: Browser, proxy: Proxy) -> None:
+    page = browser.open(proxy.url)
+    page.evaluate("window.states = []")
+    session = page.context.new_cdp_session(page)
+    session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    browser.new_page().wait_for_timeout(6000)  # the sleep itself: twelve intervals
+    session.send("Page.setWebLifecycleState", {"state": "active"})
+    before = page.locator("[data-metric=pnl] .value").first.inner_text()
+    page.wait_for_function(
+        "text => document.querySelector('[data-metric=pnl] .value').textContent !== text", arg=before
+    )
+    wait_for_state(page, "live")
+    assert "stale" not in page.evaluate("window.states")
+
+
+def test_a_source_switched_in_the_admin_shows_at_once_and_its_loss_too(
+    browser: Browser, server: Server, proxy: Proxy, redis: Redis
+) -> None:
+    redis.write(portfolio__pnl=-1234.5, portfolio__positions=0, portfolio__exposure=0.5, portfolio__risk=0.2)
+    page = browser.open(proxy.url)
+    page.locator("#ranges span", has_text="5 min").click()
+    admin = browser.new_page()
+    admin.goto(f"http://127.0.0.1:{server.port}/admin/")
+    admin.fill("[name=username]", "admin")
+    admin.fill("[name=password]", PASSWORD)
+    admin.click("[type=submit]")
+    admin.goto(f"http://127.0.0.1:{server.port}/admin/metrics/datasource/")
+    choose_source(admin, "Portfolio", "redis")
+    page.wait_for_function("document.querySelector('[data-metric=pnl] .value').textContent === '−1,234.50'")
+    assert page.locator("[data-group=portfolio] .is-simulated").count() == 0
+    assert page.locator("[data-metric=positions] .value").inner_text() == "0"
+    assert page.locator("[data-metric=pnl] .value.down").count() == 1
+    reason = page.locator(".card[data-metric=volatility] .problem")
+    assert reason.inner_text() == "missing"
+    reason.focus()
+    assert "key is not there" in page.locator("#why-volatility").inner_text()
+    page.keyboard.press("Escape")
+    assert not page.locator("#why-volatility").is_visible()
+    page.locator("#table-toggle").click()
+    page.wait_for_selector("#table td:has-text('portfolio: redis')")
+
+    redis.stop(signal.SIGKILL)
+    page.wait_for_function("document.querySelector('[data-metric=pnl] .problem').textContent === 'unreachable'")
+    assert page.locator("[data-metric=pnl] .value").first.inner_text() == "—"
+    assert "5 values are missing" in page.locator("#state .advice").inner_text()
+    redis.start("Ready to accept")
+    choose_source(admin, "Portfolio", "mock")
+    page.wait_for_selector("[data-group=portfolio] .is-simulated")
+
+
+def choose_source(admin: Any, group: str, kind: str) -> None:
+    row = admin.locator("#result_list tbody tr", has_text=group)
+    row.locator("select").first.select_option(kind)
+    admin.click("[name=_save]")
+    admin.wait_for_selector(".messagelist .success")
+
+
+def test_pausing_holds_the_numbers_still(browser: Browser, proxy: Proxy) -> None:
+    page = browser.open(proxy.url)
+    page.locator("#pause").click()
+    held = page.locator("[data-metric=pnl] .value").first.inner_text()
+    page.wait_for_function("/, [3-9] newer/.test(document.querySelector('#paused').textContent)")
+    assert page.locator("[data-metric=pnl] .value").first.inner_text() == held
+    page.locator("#pause").click()
+    assert page.locator("[data-metric=pnl] .value").first.inner_text() != held
+
+
+def test_the_range_can_be_had_as_csv(browser: Browser, proxy: Proxy) -> None:
+    page = browser.open(proxy.url)
+    show_rows(page)
+    with page.expect_download() as download:
+        page.locator("#csv").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0].startswith("time,snapshots,pnl,positions,")
+    assert len(lines) > 1
+
+
+def test_charts_are_read_and_zoomed_by_keyboard(browser: Browser, proxy: Proxy) -> None:
+    page = browser.open(proxy.url)
+    plot = page.locator("figure.large .plot")
+    page.wait_for_function("document.querySelector('figure.large .plot').ariaLabel.includes(' to ')")
+    plot.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("/\\d:\\d/.test(document.querySelector('figure.large .at').textContent)")
+    whole = plot.get_attribute("aria-label")
+    page.keyboard.press("+")
+    page.keyboard.press("+")
+    page.wait_for_function("label => document.querySelector('figure.large .plot').ariaLabel !== label", arg=whole)
+    page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Browser, proxy: Proxy, theme: str) -> None:
+    page = browser.open(f"{proxy.url}?theme={theme}")
+    page.wait_for_selector(".chart canvas")
+    page.evaluate("document.body.dataset.checked = ''")
+    session = page.context.new_cdp_session(page)
+    session.send("Runtime.evaluate", {"expression": AXE.read_text()})  # past the policy, which has no exception
+    page.locator("#settings summary").click()
+    for opened in (None, "#table-toggle"):
+        if opened:
+            page.locator(opened).click()
+        found = page.evaluate("axe.run().then(({ violations }) => violations)")
+        serious = [
+            (rule["id"], [node["html"] for node in rule["nodes"]])
+            for rule in found
+            if rule["impact"] in {"serious", "critical"}
+        ]
+        assert serious == []
+
+
+@pytest.mark.parametrize("options", [PHONE, {"viewport": {"width": 3840, "height": 2160}}], ids=["phone", "4k"])
+def test_nothing_is_cut_off(browser: Browser, proxy: Proxy, options: dict[str, Any]) -> None:
+    page = browser.open(proxy.url, **options)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#table-toggle").click()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_choices_are_kept_and_times_can_be_utc(browser: Browser, proxy: Proxy) -> None:
+    page = browser.open(proxy.url, timezone_id="Asia/Tokyo")
+    assert page.locator("#clock .zone").inner_text() != "UTC"
+    page.locator("#clock").click()
+    page.reload()
+    wait_for_state(page, "live")
+    assert page.locator("#clock .zone").inner_text() == "UTC"
+
+
+def test_a_kiosk_shows_numbers_and_no_controls(browser: Browser, proxy: Proxy) -> None:
+    page = browser.open(f"{proxy.url}?kiosk=1", reduced_motion="reduce")
+    assert not page.locator("#pause").is_visible()
+    assert page.locator("[data-metric=pnl] .value").first.is_visible()
+
+
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+def test_static_files_are_compressed_and_kept_for_ever(kind: str, server: Server, folder: Path) -> None:
+    other = None if kind == "daphne" else Server(folder, kind=kind).run()
+    port = (other or server).port
+    try:
+        manifest = json.loads((ROOT / "staticfiles" / "staticfiles.json").read_text())["paths"]
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/static/{manifest['dashboard/page.js']}", headers={"Accept-Encoding": "gzip"}
+        )
+        with urllib.request.urlopen(request) as answer:
+            assert "immutable" in answer.headers["Cache-Control"]
+            text = gzip.decompress(answer.read()).decode()
+        assert f'"./{Path(manifest["dashboard/connection.js"]).name}"' in text
+        policy = urllib.request.urlopen(f"http://127.0.0.1:{port}/").headers["Content-Security-Policy"]
+        assert "unsafe" not in policy
+        assert "default-src 'none'" in policy
+    finally:
+        if other:
+            other.stop()
