@@ -1,11 +1,13 @@
 """Real processes for the page's tests: a server, a Redis, a proxy that can be cut, and Chromium."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +40,15 @@ class Process:
             text=True,
         )
         assert self.process.stdout is not None
+        said = []
         for line in self.process.stdout:
+            said.append(line)
             if until in line:
                 threading.Thread(target=self.process.stdout.read, daemon=True).start()  # never a full pipe
                 return line
-        raise AssertionError(f"{self.command} ended:\n{self.log.read_text()}")
+        raise AssertionError(f"{self.command} ended:\n{''.join(said)}{self.log.read_text()}")
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
 
@@ -165,16 +169,16 @@ class Proxy:
 
 def close(end: socket.socket) -> None:
     """Close a socket that another thread may be reading."""
-    try:
+    with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     end.close()
 
 
 #: Reports what the policy forbids, and remembers every state that the page was in.
 WATCH = """
-addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));
+addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => {
+  console.error(`CSP: ${violatedDirective} ${blockedURI}`);
+});
 window.states = [];
 addEventListener("DOMContentLoaded", () => {
   new MutationObserver(() => window.states.push(document.body.dataset.state))
@@ -219,3 +223,14 @@ class Browser:
     def _note(self, kind: str, text: str) -> None:
         if kind in {"error", "warning"} and not text.startswith(BROKEN_NETWORK):
             self.complaints.append(text)
+
+
+def wait_until(page: Any, claim: str, argument: Any = None, patience_s: float = 15) -> None:
+    """Wait until the JavaScript `claim` is true.
+
+    Playwright's own wait_for_function() evaluates a string within the page, which the page's policy forbids.
+    """
+    deadline = time.monotonic() + patience_s
+    while not page.evaluate(claim, argument):
+        assert time.monotonic() < deadline, f"Not in {patience_s} s: {claim} ({argument!r})"
+        page.wait_for_timeout(50)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.page_fixtures import PASSWORD, ROOT, Browser, Proxy, Redis, Server
+from tests.page_fixtures import PASSWORD, ROOT, Browser, Proxy, Redis, Server, wait_until
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
@@ -69,22 +69,20 @@ def wait_for_state(page: Any, name: str) -> None:
 
 
 def wait_for_title(page: Any, part: str) -> None:
-    page.wait_for_function("part => document.title.includes(part)", arg=part)
+    wait_until(page, "part => document.title.includes(part)", part)
 
 
 def show_rows(page: Any, at_least: int = 1) -> None:
     """Open the table of the last five minutes, where each snapshot is a row."""
     page.locator("#ranges span", has_text="5 min").click()
     page.locator("#table-toggle").click()
-    page.wait_for_function("count => document.querySelectorAll('#table tbody tr').length >= count", arg=at_least)
+    wait_until(page, "count => document.querySelectorAll('#table tbody tr').length >= count", at_least)
 
 
 def test_every_metric_is_on_the_page_soon_and_in_few_bytes(browser: Browser, proxy: Proxy) -> None:
     page = browser.open(proxy.url)
     page.wait_for_selector(".chart canvas")
-    page.wait_for_function(
-        "performance.getEntriesByType('resource').some(({name}) => name.includes('/stream/history'))"
-    )
+    wait_until(page, "performance.getEntriesByType('resource').some(({name}) => name.includes('/stream/history'))")
     assert page.locator(".card").count() == 12
     assert page.locator(".card .value", has_text="—").count() == 0
     assert page.locator("figure.chart canvas").count() == 11
@@ -114,7 +112,7 @@ def test_what_is_simulated_says_so(browser: Browser, proxy: Proxy) -> None:
 
 def test_a_server_that_hangs_is_delayed_then_stale_then_live(browser: Browser, proxy: Proxy, server: Server) -> None:
     page = browser.open(proxy.url)
-    server.signal(signal.SIGSTOP)
+    server.send(signal.SIGSTOP)
     try:
         wait_for_state(page, "delayed")
         assert "updated" in page.locator("#detail").inner_text()
@@ -123,7 +121,7 @@ def test_a_server_that_hangs_is_delayed_then_stale_then_live(browser: Browser, p
         assert "last " in page.locator("#detail").inner_text()
         icon = page.locator("link[rel=icon]").get_attribute("href")
     finally:
-        server.signal(signal.SIGCONT)
+        server.send(signal.SIGCONT)
     wait_for_state(page, "live")
     assert page.locator("link[rel=icon]").get_attribute("href") != icon
 
@@ -134,13 +132,13 @@ def test_a_broken_connection_resumes_without_a_gap(browser: Browser, proxy: Prox
     proxy.is_down = True
     proxy.cut()
     wait_for_state(page, "reconnecting")
-    page.wait_for_function("document.querySelector('#detail').textContent.startsWith('attempt 3')")
+    wait_until(page, "document.querySelector('#detail').textContent.startsWith('attempt 3')")
     assert page.locator(".card .value", has_text="—").count() == 0  # the last values stay
     proxy.is_down = False
     page.locator("#retry").click()
     wait_for_state(page, "live")
     rows = page.locator("#table tbody tr").count()
-    page.wait_for_function("rows => document.querySelectorAll('#table tbody tr').length > rows", arg=rows)
+    wait_until(page, "rows => document.querySelectorAll('#table tbody tr').length > rows", rows)
     assert page.locator("#table tr.gap").count() == 0
 
 
@@ -161,11 +159,9 @@ def test_where_websockets_do_not_get_through_it_polls(browser: Browser, proxy: P
     page = browser.open(proxy.url)
     assert "Polling" in page.locator("#state .advice").inner_text()
     first = page.locator("[data-metric=pnl] .value").first.inner_text()
-    page.wait_for_function(
-        "first => document.querySelector('[data-metric=pnl] .value').textContent !== first", arg=first
-    )
+    wait_until(page, "first => document.querySelector('[data-metric=pnl] .value').textContent !== first", first)
     proxy.refuse = None
-    page.wait_for_function("!document.querySelector('#state .advice').textContent.includes('Polling')")
+    wait_until(page, "!document.querySelector('#state .advice').textContent.includes('Polling')")
     wait_for_state(page, "live")
 
 
@@ -186,9 +182,7 @@ def test_time_in_a_frozen_tab_is_not_staleness(browser: Browser, proxy: Proxy) -
     browser.new_page().wait_for_timeout(6000)  # the sleep itself: twelve intervals
     session.send("Page.setWebLifecycleState", {"state": "active"})
     before = page.locator("[data-metric=pnl] .value").first.inner_text()
-    page.wait_for_function(
-        "text => document.querySelector('[data-metric=pnl] .value').textContent !== text", arg=before
-    )
+    wait_until(page, "text => document.querySelector('[data-metric=pnl] .value').textContent !== text", before)
     wait_for_state(page, "live")
     assert "stale" not in page.evaluate("window.states")
 
@@ -206,7 +200,7 @@ def test_a_source_switched_in_the_admin_shows_at_once_and_its_loss_too(
     admin.click("[type=submit]")
     admin.goto(f"http://127.0.0.1:{server.port}/admin/metrics/datasource/")
     choose_source(admin, "Portfolio", "redis")
-    page.wait_for_function("document.querySelector('[data-metric=pnl] .value').textContent === '−1,234.50'")
+    wait_until(page, "document.querySelector('[data-metric=pnl] .value').textContent === '−1,234.50'")
     assert page.locator("[data-group=portfolio] .is-simulated").count() == 0
     assert page.locator("[data-metric=positions] .value").inner_text() == "0"
     assert page.locator("[data-metric=pnl] .value.down").count() == 1
@@ -220,7 +214,7 @@ def test_a_source_switched_in_the_admin_shows_at_once_and_its_loss_too(
     page.wait_for_selector("#table td:has-text('portfolio: redis')")
 
     redis.stop(signal.SIGKILL)
-    page.wait_for_function("document.querySelector('[data-metric=pnl] .problem').textContent === 'unreachable'")
+    wait_until(page, "document.querySelector('[data-metric=pnl] .problem').textContent === 'unreachable'")
     assert page.locator("[data-metric=pnl] .value").first.inner_text() == "—"
     assert "5 values are missing" in page.locator("#state .advice").inner_text()
     redis.start("Ready to accept")
@@ -239,7 +233,7 @@ def test_pausing_holds_the_numbers_still(browser: Browser, proxy: Proxy) -> None
     page = browser.open(proxy.url)
     page.locator("#pause").click()
     held = page.locator("[data-metric=pnl] .value").first.inner_text()
-    page.wait_for_function("/, [3-9] newer/.test(document.querySelector('#paused').textContent)")
+    wait_until(page, "/, [3-9] newer/.test(document.querySelector('#paused').textContent)")
     assert page.locator("[data-metric=pnl] .value").first.inner_text() == held
     page.locator("#pause").click()
     assert page.locator("[data-metric=pnl] .value").first.inner_text() != held
@@ -258,14 +252,14 @@ def test_the_range_can_be_had_as_csv(browser: Browser, proxy: Proxy) -> None:
 def test_charts_are_read_and_zoomed_by_keyboard(browser: Browser, proxy: Proxy) -> None:
     page = browser.open(proxy.url)
     plot = page.locator("figure.large .plot")
-    page.wait_for_function("document.querySelector('figure.large .plot').ariaLabel.includes(' to ')")
+    wait_until(page, "document.querySelector('figure.large .plot').ariaLabel.includes(' to ')")
     plot.focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function("/\\d:\\d/.test(document.querySelector('figure.large .at').textContent)")
+    wait_until(page, "/\\d:\\d/.test(document.querySelector('figure.large .at').textContent)")
     whole = plot.get_attribute("aria-label")
     page.keyboard.press("+")
     page.keyboard.press("+")
-    page.wait_for_function("label => document.querySelector('figure.large .plot').ariaLabel !== label", arg=whole)
+    wait_until(page, "label => document.querySelector('figure.large .plot').ariaLabel !== label", whole)
     page.keyboard.press("Escape")
 
 
