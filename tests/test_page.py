@@ -16,6 +16,14 @@ from tests.page_fixtures import PASSWORD, ROOT, Browser, Proxy, Redis, Server, w
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 
+#: The classes of the table's rows down to the one of a time: earlier tests left gaps of their own.
+ROWS_SINCE = """time => {
+  const rows = [...document.querySelectorAll("#table tbody tr")];
+  const end = rows.findIndex((row) => row.querySelector("th")?.textContent === time);
+  if (end < 0) throw new Error(`no row of ${time}`);
+  return rows.slice(0, end).map((row) => row.className);
+}"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -129,6 +137,7 @@ def test_a_server_that_hangs_is_delayed_then_stale_then_live(browser: Browser, p
 def test_a_broken_connection_resumes_without_a_gap(browser: Browser, proxy: Proxy) -> None:
     page = browser.open(proxy.url)
     show_rows(page, at_least=3)
+    newest = page.locator("#table tbody th").first.inner_text()
     proxy.is_down = True
     proxy.cut()
     wait_for_state(page, "reconnecting")
@@ -139,7 +148,7 @@ def test_a_broken_connection_resumes_without_a_gap(browser: Browser, proxy: Prox
     wait_for_state(page, "live")
     rows = page.locator("#table tbody tr").count()
     wait_until(page, "rows => document.querySelectorAll('#table tbody tr').length > rows", rows)
-    assert page.locator("#table tr.gap").count() == 0
+    assert "gap" not in page.evaluate(ROWS_SINCE, newest)
 
 
 def test_a_browser_without_network_is_told_so(browser: Browser, proxy: Proxy) -> None:
@@ -152,6 +161,15 @@ def test_a_browser_without_network_is_told_so(browser: Browser, proxy: Proxy) ->
     proxy.is_down = False
     page.context.set_offline(False)
     wait_for_state(page, "live")
+
+
+def test_charts_come_later_where_the_network_breaks_before_them(browser: Browser, proxy: Proxy) -> None:
+    proxy.refuse = b"/charts."
+    page = browser.open(proxy.url)
+    wait_until(page, "performance.getEntriesByType('resource').some(({ name }) => /charts\\..*js/.test(name))")
+    assert page.locator(".chart canvas").count() == 0
+    proxy.refuse = None
+    page.wait_for_selector(".chart canvas")
 
 
 def test_where_websockets_do_not_get_through_it_polls(browser: Browser, proxy: Proxy) -> None:
@@ -224,8 +242,7 @@ def test_a_source_switched_in_the_admin_shows_at_once_and_its_loss_too(
 
 def choose_source(admin: Any, group: str, kind: str) -> None:
     row = admin.locator("#result_list tbody tr", has_text=group)
-    row.locator("select").first.select_option(kind)
-    admin.click("[name=_save]")
+    row.locator(f"button[formaction*='/{kind}/']").click()
     admin.wait_for_selector(".messagelist .success")
 
 
@@ -267,20 +284,21 @@ def test_charts_are_read_and_zoomed_by_keyboard(browser: Browser, proxy: Proxy) 
 def test_axe_finds_nothing_serious(browser: Browser, proxy: Proxy, theme: str) -> None:
     page = browser.open(f"{proxy.url}?theme={theme}")
     page.wait_for_selector(".chart canvas")
-    page.evaluate("document.body.dataset.checked = ''")
     session = page.context.new_cdp_session(page)
     session.send("Runtime.evaluate", {"expression": AXE.read_text()})  # past the policy, which has no exception
     page.locator("#settings summary").click()
     for opened in (None, "#table-toggle"):
         if opened:
             page.locator(opened).click()
-        found = page.evaluate("axe.run().then(({ violations }) => violations)")
+        found = page.evaluate("axe.run({ preload: false }).then(({ violations }) => violations)")
         serious = [
             (rule["id"], [node["html"] for node in rule["nodes"]])
             for rule in found
             if rule["impact"] in {"serious", "critical"}
         ]
         assert serious == []
+    # axe tries inline styles of its own to measure with; all other complaints stay.
+    browser.complaints = [text for text in browser.complaints if "style" not in text]
 
 
 @pytest.mark.parametrize("options", [PHONE, {"viewport": {"width": 3840, "height": 2160}}], ids=["phone", "4k"])

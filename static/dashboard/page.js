@@ -23,6 +23,7 @@ const LOOK_EVERY = 500;
 const FROZEN_AFTER_S = 3;
 /** Milliseconds between two drawings of the past: at 10 snapshots per second the eye gains nothing from more. */
 const PAST_EVERY = 1000;
+const CHARTS_AGAIN_AFTER = 3000;
 /** Seconds after which history has what the stream missed. */
 const REFILL_AFTER_S = 3;
 
@@ -72,14 +73,25 @@ class Page {
     this.connection.start();
     setInterval(() => this.#look(), LOOK_EVERY);
     this.#look();
-    if ("requestIdleCallback" in window) requestIdleCallback(() => this.#loadCharts(), { timeout: 300 });
-    else setTimeout(() => this.#loadCharts(), 100);
+    const loadPast = () => {
+      this.#loadHistory();
+      void this.#loadCharts();
+    };
+    if ("requestIdleCallback" in window) requestIdleCallback(loadPast, { timeout: 300 });
+    else setTimeout(loadPast, 100);
   }
 
+  /** After the first numbers: the charts are half of the page's bytes. */
   async #loadCharts() {
-    this.#loadHistory();
-    const { Charts } = await import("./charts.js");
-    this.charts = new Charts(document, metrics, this.preferences);
+    try {
+      const { Charts } = await import("./charts.js");
+      this.charts = new Charts(document, metrics, this.preferences);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      // The network broke between the page and its charts: numbers go on, charts come later.
+      setTimeout(() => this.#loadCharts(), CHARTS_AGAIN_AFTER);
+      return;
+    }
     this.#drawPast();
   }
 
