@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator
+from typing import cast
 
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -27,7 +28,7 @@ class CompressionMiddleware(GZipMiddleware):
         patch_vary_headers(response, ("Accept-Encoding",))
         if not re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")):
             return response
-        response.streaming_content = compress(response.streaming_content)
+        response.streaming_content = compress(cast("AsyncIterator[bytes]", response.streaming_content))
         response.headers["Content-Encoding"] = "gzip"
         etag = response.get("ETag", "")
         if etag.startswith('"'):

@@ -203,6 +203,9 @@ STORAGES = {
     },
 }
 
+# What is sent is without comments and spaces; the files themselves stay readable.
+SERVESTATIC_MINIFY = True
+
 # Nothing a client may send us is large (runserver reads these two).
 DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = DAPHNE_WEBSOCKET_MAX_FRAME_SIZE = 64 * 1024
 

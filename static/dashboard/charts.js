@@ -67,8 +67,10 @@ class Chart {
   #options() {
     const { metric, charts } = this;
     const { get } = charts.colours;
+    // A wall screen has a larger root font: axes grow with it.
+    const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
     const stroke = isProfit(metric) ? "--ink" : "--accent";
-    const axis = { stroke: () => get("--ink-faint"), font: "11px system-ui, sans-serif", ticks: { show: false } };
+    const axis = { stroke: () => get("--ink-faint"), font: `${11 * scale}px system-ui, sans-serif`, ticks: { show: false } };
     const grid = { stroke: () => get("--grid"), width: 1 };
     const points = { show: false };
     return {
@@ -85,12 +87,12 @@ class Chart {
       scales: { x: { time: true } },
       tzDate: (time) => (charts.preferences.zone === "utc" ? uPlot.tzDate(new Date(time * 1e3), "Etc/UTC") : new Date(time * 1e3)),
       axes: [
-        { ...axis, grid: { show: false }, size: 22, space: 70, values: (_, splits) => splits.map((time) => charts.formatTick(time)) },
+        { ...axis, grid: { show: false }, size: 22 * scale, space: 70 * scale, values: (_, splits) => splits.map((time) => charts.formatTick(time)) },
         {
           ...axis,
           grid,
-          size: this.isLarge ? 58 : 44,
-          space: this.isLarge ? 36 : 24,
+          size: (this.isLarge ? 58 : 44) * scale,
+          space: (this.isLarge ? 36 : 24) * scale,
           values: (_, splits, _axis, _space, step) => {
             const decimals = Math.max(0, Math.min(Math.ceil(-Math.log10(step || 1) - 1e-9), 6));
             return splits.map((value) => formatTick(value, decimals));
