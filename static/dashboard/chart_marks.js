@@ -59,7 +59,8 @@ export function drawSwitches(plot, timeline, group, colour) {
   ctx.strokeStyle = ctx.fillStyle = colour("--ink-soft");
   ctx.lineWidth = devicePixelRatio;
   ctx.setLineDash([2 * devicePixelRatio, 2 * devicePixelRatio]);
-  ctx.font = `${10 * devicePixelRatio}px sans-serif`;
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  ctx.font = `${0.62 * rem * devicePixelRatio}px sans-serif`;
   ctx.textBaseline = "top";
   let free = -Infinity;
   for (const { time, to } of timeline.switches[group] ?? []) {

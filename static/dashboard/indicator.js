@@ -35,6 +35,7 @@ export function makeIcon(name) {
 
 export class Indicator {
   /** @type {string} */ #shown = "";
+  #pulsedAt = -Infinity;
 
   /** @param {Document} document */
   constructor(document) {
@@ -70,8 +71,11 @@ export class Indicator {
     this.icon.href = makeIcon(state.name);
   }
 
-  /** One soft pulse: a snapshot came. */
+  /** One soft pulse: a snapshot came. At most one a second: at ten it would flicker, and animate without end. */
   pulse() {
+    const now = performance.now();
+    if (now - this.#pulsedAt < 1000) return;
+    this.#pulsedAt = now;
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     this.shape.animate([{ transform: "scale(1.45)" }, { transform: "scale(1)" }], { duration: 600, easing: "ease-out" });
   }
