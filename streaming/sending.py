@@ -1,10 +1,11 @@
 """How one message gets onto a connection: now and without a task where the socket takes it, later where it does not.
 
-Every connection is sent to through a `SendNow`. Under any ASGI server it steps the server's own `send`. Under Daphne it
-writes to the socket itself, because Daphne's `send` never waits (its buffer for a client that does not read grows until
-a ping goes unanswered), cannot close with 1012 or 1013, and costs three times as much: see docs/benchmarks.md. The
-Daphne part uses the protocol object that its `send` is bound to; where that is not found as expected (another version,
-TLS inside Daphne), the server's own `send` is used.
+Every connection is sent to through a `SendNow`. Under any ASGI server it steps the server's own `send`. Under Daphne
+and uvicorn it hands the frame, made once for all clients, to the transport itself. For uvicorn that only saves making
+the frame again. Daphne's `send` costs three times as much, never waits (its buffer for a client that does not read
+grows until a ping goes unanswered), and cannot close with 1012 or 1013: see docs/benchmarks.md. Both need the protocol
+object that the servers' `send` belongs to; where that is not as expected (another version, TLS inside Daphne), `send`
+itself is used.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from typing import Any
 
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.tcp import Connection
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame, Opcode
 
 from streaming.eager import begin
 
@@ -22,6 +25,24 @@ AsgiSend = Callable[[AsgiMessage], Coroutine[Any, Any, None]]
 #: Sends as far as it gets without waiting. Returns None where that was all of it, else the rest, to be awaited. Raises
 #: OSError or RuntimeError where the connection is closed.
 SendNow = Callable[[AsgiMessage], Awaitable[None] | None]
+
+
+class Framer:
+    """Frames messages (RFC 6455, section 5.2), the same one only once: a sweep sends it to everybody."""
+
+    def __init__(self) -> None:
+        self._message: AsgiMessage = {}
+        self._frame = b""
+
+    def __call__(self, message: AsgiMessage) -> bytes:
+        """The text frame of a `websocket.send` message."""
+        if message is not self._message:
+            self._message = message
+            self._frame = Frame(Opcode.TEXT, message["text"].encode()).serialize(mask=False)
+        return self._frame
+
+
+frame_of = Framer()
 
 
 class ServerSend:
@@ -37,10 +58,31 @@ class ServerSend:
 
     def drop(self) -> None:
         """Abort the connection, without a goodbye, where the server lets us reach it."""
-        protocol = getattr(self._send, "__self__", None)  # uvicorn's send is a method of the connection's protocol
-        abort = getattr(getattr(protocol, "transport", None), "abort", None)
+        abort = getattr(getattr(getattr(self._send, "__self__", None), "transport", None), "abort", None)
         if abort is not None:
             abort()
+
+
+class UvicornSend(ServerSend):
+    """A SendNow for uvicorn's `websockets-sansio` protocol: straight to the transport while that takes more."""
+
+    __slots__ = ("_protocol",)
+
+    def __init__(self, send: AsgiSend, protocol: WebSocketsSansIOProtocol) -> None:
+        super().__init__(send)
+        self._protocol = protocol
+
+    def __call__(self, message: AsgiMessage) -> Awaitable[None] | None:
+        protocol = self._protocol
+        if (
+            message["type"] == "websocket.send"
+            and protocol.writable.is_set()
+            and not protocol.close_sent
+            and not protocol.transport.is_closing()
+        ):
+            protocol.transport.write(frame_of(message))
+            return None
+        return super().__call__(message)
 
 
 class DaphneSend:
@@ -52,9 +94,6 @@ class DaphneSend:
     """
 
     __slots__ = ("_protocol", "_resumed")
-
-    #: The message that was framed last, and its frame: a sweep sends the same one to everybody.
-    framed: tuple[AsgiMessage, bytes] = ({}, b"")
 
     def __init__(self, protocol: WebSocketProtocol) -> None:
         self._protocol = protocol
@@ -84,10 +123,7 @@ class DaphneSend:
         protocol = self._protocol
         if protocol.state != protocol.STATE_OPEN:
             return
-        if DaphneSend.framed[0] is not message:
-            prepared = protocol.factory.prepareMessage(message["text"].encode(), doNotCompress=True)
-            DaphneSend.framed = (message, prepared.payloadHybi)
-        frame = DaphneSend.framed[1]
+        frame = frame_of(message)
         transport = protocol.transport
         if transport.dataBuffer or transport._tempDataBuffer:  # something waits already: behind it
             transport.write(frame)
@@ -125,7 +161,10 @@ class DaphneSend:
 
 def make_send_now(send: AsgiSend) -> ServerSend | DaphneSend:
     """The SendNow of an accepted connection, from its ASGI `send`."""
-    protocol = send.args[0] if isinstance(send, functools.partial) and send.args else None
+    protocol = getattr(send, "__self__", None)  # uvicorn: a method of the connection's protocol
+    if isinstance(protocol, WebSocketsSansIOProtocol):
+        return UvicornSend(send, protocol)
+    protocol = send.args[0] if isinstance(send, functools.partial) and send.args else None  # Daphne: (protocol)
     transport = getattr(protocol, "transport", None)
     if (
         isinstance(protocol, WebSocketProtocol)
