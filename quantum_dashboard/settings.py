@@ -242,6 +242,7 @@ LOGGING = {
         "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "django.channels.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "channels_redis.pubsub": {"filters": ["once_per_minute"]},  # while Redis is away: a traceback every second
+        "uvicorn.error": {"filters": ["once_per_minute"]},  # a client's bad UTF-8: a traceback each time
         "metrics": {"level": LOG_LEVEL},
         "streaming": {"level": LOG_LEVEL},
     },

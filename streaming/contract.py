@@ -1,6 +1,7 @@
 """The wire contract, as a check that anybody can run against any server."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from metrics.catalogue import CATALOGUE, Group, InvalidValueError
@@ -21,6 +22,8 @@ KEYS = (
 )
 
 Message = dict[str, Any]
+LONGEST_INTERVAL_S = 86_400
+LATEST = 253_402_300_799.0  # the end of the year 9999, the last that ISO 8601 writes in four digits
 
 
 def find_violations(text: str, before: Message | None = None) -> tuple[Message, list[str]]:
@@ -29,7 +32,7 @@ def find_violations(text: str, before: Message | None = None) -> tuple[Message, 
     `before` is the message that came before it on the same connection. What cannot be decoded is returned as {}.
     """
     try:
-        message = json.loads(text, parse_constant=lambda name: name)
+        message = json.loads(text, parse_constant=refuse_constant)
     except ValueError as error:
         return {}, [f"not JSON: {error}"]
     if not isinstance(message, dict):
@@ -45,6 +48,15 @@ def find_violations(text: str, before: Message | None = None) -> tuple[Message, 
     return message, violations
 
 
+def refuse_constant(name: str) -> None:
+    """Python reads NaN and Infinity as JSON; nobody else does."""
+    raise ValueError(f"{name} is no JSON value")
+
+
+def is_known(value: object, known: Collection[str]) -> bool:
+    return isinstance(value, str) and value in known
+
+
 def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -54,12 +66,14 @@ def check_time(message: Message) -> list[str]:
     timestamp, previous, interval = message["timestamp"], message["previous"], message["interval"]
     if not is_number(timestamp):
         return [f"timestamp is {timestamp!r}, not a number"]
+    if not 0 <= timestamp <= LATEST:
+        return [f"timestamp is {timestamp!r}, not a time between 1970 and 9999 in Unix seconds"]
     violations = []
     if round(timestamp, 3) != timestamp:
         violations.append(f"timestamp {timestamp!r} has more than milliseconds")
     if message["datetime"] != format_time(timestamp):
         violations.append(f"datetime {message['datetime']!r} is not the timestamp's {format_time(timestamp)!r}")
-    if not is_number(interval) or interval <= 0:
+    if not is_number(interval) or not 0 < interval <= LONGEST_INTERVAL_S:
         violations.append(f"interval is {interval!r}, not a number of seconds")
     if previous is not None and not (is_number(previous) and previous < timestamp):
         violations.append(f"previous is {previous!r}, not an earlier timestamp or null")
@@ -88,9 +102,9 @@ def check_provenance(message: Message) -> list[str]:
         return ["sources, problems and observed are not all objects"]
     keys = {metric.key for metric in CATALOGUE}
     violations = []
-    if set(sources) != set(Group) or not set(sources.values()) <= set(SourceKind):
+    if set(sources) != set(Group) or not all(is_known(kind, set(SourceKind)) for kind in sources.values()):
         violations.append(f"sources is {sources!r}, not one of {', '.join(SourceKind)} for each group")
-    if not set(problems) <= keys or not set(problems.values()) <= set(Problem):
+    if not set(problems) <= keys or not all(is_known(problem, set(Problem)) for problem in problems.values()):
         violations.append(f"problems is {problems!r}, not metrics with one of {', '.join(Problem)}")
     if not set(observed) <= set(Group) or not all(map(is_number, observed.values())):
         violations.append(f"observed is {observed!r}, not groups with Unix seconds")
@@ -108,7 +122,7 @@ def check_values(message: Message) -> list[str]:
             continue
         try:
             accepted = metric.accept(value)
-        except (InvalidValueError, TypeError) as error:
+        except (InvalidValueError, TypeError, OverflowError) as error:
             violations.append(f"{metric.key}: {error}")
             continue
         if accepted != value or (metric.type is int and not isinstance(value, int)):

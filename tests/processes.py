@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -39,6 +40,14 @@ def wait_until(claim: Callable[[], T], patience_s: float = 20, what: str = "") -
     return answer
 
 
+def lock_exclusively(database: Path) -> sqlite3.Connection:
+    """Lock an SQLite file so that nobody else can even read it; closing the connection unlocks it."""
+    connection = sqlite3.connect(database, isolation_level=None, timeout=10)
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    connection.execute("BEGIN EXCLUSIVE")
+    return connection
+
+
 def need(path: str | Path, what: str) -> str:
     """The path of a tool; where it is missing the test skips, or fails under CI=true."""
     if Path(path).exists():
@@ -52,6 +61,9 @@ def need(path: str | Path, what: str) -> str:
 class Process:
     """A child process, whose output goes to a file."""
 
+    #: The folder that it runs in.
+    project = ROOT
+
     def __init__(self, command: list[str], log: Path, **environment: str) -> None:
         self.command, self.log, self.environment = command, log, environment
         self.process: subprocess.Popen[bytes] | None = None
@@ -59,7 +71,7 @@ class Process:
     def spawn(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command, cwd=ROOT, env={**os.environ, **self.environment}, stdout=log, stderr=log
+                self.command, cwd=self.project, env={**os.environ, **self.environment}, stdout=log, stderr=log
             )
 
     @property

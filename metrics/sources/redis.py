@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Mapping
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -42,13 +43,15 @@ def safe_address(url: str) -> str:
 class RedisSource:
     """One connection to the Redis at `url` (see redis.Redis.from_url); opened at the first read, reopened by itself."""
 
+    #: Since when which address has not answered (monotonic seconds): told once a process, whoever asks how often.
+    unreachable_since: ClassVar[dict[str, float]] = {}
+
     def __init__(self, url: str) -> None:
         self.address = safe_address(url)
         # Deadlines are ours (asyncio.timeout below); redis-py tries once more where a kept connection was dead.
         self._client: Redis = Redis.from_url(
             url, socket_timeout=None, socket_connect_timeout=None, retry=Retry(NoBackoff(), 1)
         )
-        self._unreachable_since: float | None = None
 
     async def read(self, choices: Choices, groups: Collection[Group], deadline_s: float) -> Mapping[Group, Reading]:
         """Return one reading per group, all from a single round trip of at most `deadline_s` seconds."""
@@ -75,17 +78,17 @@ class RedisSource:
         return answers
 
     def _note_unreachable(self, error: Exception, deadline_s: float) -> None:
-        if self._unreachable_since is None:
-            self._unreachable_since = time.monotonic()
+        if self.address not in self.unreachable_since:
+            self.unreachable_since[self.address] = time.monotonic()
             why = f"no answer within {deadline_s:.2f} s" if isinstance(error, TimeoutError) else error
             logger.warning(
                 "Redis at %s is unreachable: %s. Its metrics are null; asking at each tick.", self.address, why
             )
 
     def _note_reachable(self) -> None:
-        if self._unreachable_since is not None:
-            logger.info("Redis at %s is back after %.0f s.", self.address, time.monotonic() - self._unreachable_since)
-            self._unreachable_since = None
+        since = self.unreachable_since.pop(self.address, None)
+        if since is not None:
+            logger.info("Redis at %s is back after %.0f s.", self.address, time.monotonic() - since)
 
     async def aclose(self) -> None:
         """Close the connection."""

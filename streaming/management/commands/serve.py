@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
 from django.db import connections
 from django.utils.module_loading import import_string
 
@@ -39,8 +40,11 @@ class Command(BaseCommand):
         if options["server"] not in SERVERS:
             raise CommandError(f"SERVER is {options['server']!r}: it must be one of {', '.join(SERVERS)}.")
         if options["prepare"]:
-            call_command("migrate", verbosity=0)
-            self.create_first_user()
+            try:
+                call_command("migrate", verbosity=0)
+                self.create_first_user()
+            except DatabaseError as error:
+                raise CommandError(f"The database cannot be prepared: {error}. Is DATABASE_URL right?") from None
             connections.close_all()  # this thread asks the database nothing more
         server = import_module(f"streaming.servers.{options['server']}_server")
         application = import_string(settings.ASGI_APPLICATION)

@@ -1,0 +1,161 @@
+"""The check of the wire contract: it names each way to break it, and nothing that a server sends breaks the check."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrics.catalogue import CATALOGUE, Group
+from metrics.choices import DEFAULT_CHOICES
+from metrics.reading import Problem, Reading
+from metrics.snapshot import compose_snapshot
+from streaming.contract import KEYS, find_violations
+
+START = 1_735_174_460.0
+
+
+def make_message(timestamp: float = START, previous: float | None = START - 3) -> dict[str, Any]:
+    """A good message: every metric has its fallback's value and no problem."""
+    readings = {
+        group: Reading({metric.key: metric.fallback for metric in CATALOGUE if metric.group is group})
+        for group in Group
+    }
+    snapshot = compose_snapshot(DEFAULT_CHOICES, readings, timestamp=timestamp, previous=previous, interval=3.0)
+    return json.loads(snapshot.encode())  # type: ignore[no-any-return]
+
+
+def violations(text: str, before: dict[str, Any] | None = None) -> str:
+    return "\n".join(find_violations(text, before)[1])
+
+
+def test_good_messages_in_sequence_break_nothing() -> None:
+    first, second = make_message(), make_message(START + 3.2, START)
+    assert violations(json.dumps(first)) == ""
+    assert violations(json.dumps(second), first) == ""
+    assert violations(json.dumps(make_message(START, None))) == ""
+
+
+@pytest.mark.parametrize("text", ["", "{", "cpu", "\x00", '{"timestamp": 1,}'])
+def test_what_is_not_json_is_told(text: str) -> None:
+    assert "not JSON" in violations(text)
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "5", '"text"'])
+def test_what_is_no_object_is_told(text: str) -> None:
+    assert "not a JSON object" in violations(text)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_key_is_required(key: str) -> None:
+    message = make_message()
+    del message[key]
+    assert f"no key {key!r}" in violations(json.dumps(message))
+
+
+def test_the_order_of_keys_is_part_of_the_contract() -> None:
+    message = make_message()
+    assert "order" in violations(json.dumps(dict(reversed(message.items()))))
+    swapped = {"datetime": message["datetime"], **message}
+    assert "order" in violations(json.dumps(swapped))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"timestamp": "1735174460.0"}, "timestamp"),
+        ({"timestamp": True}, "timestamp"),
+        ({"timestamp": None}, "timestamp"),
+        ({"timestamp": START + 0.0001}, "milliseconds"),
+        ({"datetime": "2024-12-26T00:54:21.000Z"}, "datetime"),
+        ({"datetime": "2024-12-26T00:54:20Z"}, "datetime"),
+        ({"datetime": None}, "datetime"),
+        ({"interval": "3"}, "interval"),
+        ({"interval": 0}, "interval"),
+        ({"interval": -3.0}, "interval"),
+        ({"interval": None}, "interval"),
+        ({"previous": START}, "previous"),
+        ({"previous": START + 1}, "previous"),
+        ({"previous": "1735174457.0"}, "previous"),
+        ({"sources": []}, "objects"),
+        ({"problems": None}, "objects"),
+        ({"observed": "ai"}, "objects"),
+        ({"sources": {"system": "host", "ai": "mock"}}, "sources"),
+        ({"sources": {"system": "host", "ai": "mock", "portfolio": "guess"}}, "sources"),
+        ({"sources": {"system": "host", "ai": "mock", "portfolio": "mock", "more": "mock"}}, "sources"),
+        ({"problems": {"cpu": "tired"}}, "problems"),
+        ({"problems": {"gpu": "missing"}}, "problems"),
+        ({"observed": {"ai": "now"}}, "observed"),
+        ({"observed": {"gpu": START}}, "observed"),
+        ({"cpu": None}, "cpu is null without a reason"),
+        ({"cpu": None, "problems": {"cpu": "stale"}}, "cpu is null without a reason"),  # stale keeps the value
+        ({"cpu": "56.2"}, "cpu"),
+        ({"cpu": True}, "cpu"),
+        ({"cpu": [56.2]}, "cpu"),
+        ({"cpu": 100.5}, "cpu"),
+        ({"cpu": 56.123}, "cpu"),
+        ({"containers": 7.0}, "containers"),
+        ({"containers": 7.5}, "containers"),
+        ({"latency": -1}, "latency"),
+        ({"exposure": 62}, "exposure"),
+        ({"sharpe": "1.21"}, "sharpe"),
+        ({"regime": 1}, "regime"),
+        ({"regime": ""}, "regime"),
+        ({"regime": "x" * 33}, "regime"),
+        ({"more": 1}, "unknown key 'more'"),
+    ],
+)
+def test_each_break_is_named(change: dict[str, Any], complaint: str) -> None:
+    assert complaint in violations(json.dumps({**make_message(), **change}))
+
+
+@pytest.mark.parametrize("key", ["cpu", "sharpe", "regime", "timestamp", "interval"])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_javascript_cannot_parse_is_a_break_wherever_it_stands(key: str, number: str) -> None:
+    message = {**make_message(), key: "HERE"}
+    assert violations(json.dumps(message).replace('"HERE"', number)) != ""
+
+
+@pytest.mark.parametrize("problem", [problem for problem in Problem if problem is not Problem.STALE])
+def test_null_with_its_reason_is_good(problem: Problem) -> None:
+    assert violations(json.dumps({**make_message(), "cpu": None, "problems": {"cpu": problem}})) == ""
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "previous", "complaint"),
+    [
+        (START, None, "is not after"),
+        (START - 3, None, "is not after"),
+        (START + 6, START + 3, "gap"),
+        (START + 3, None, "gap"),
+        (START + 6, START, "spacing"),
+        (START + 0.5, START, "spacing"),
+    ],
+)
+def test_order_gaps_and_spacing_are_judged_by_the_message_before(
+    timestamp: float, previous: float | None, complaint: str
+) -> None:
+    assert complaint in violations(json.dumps(make_message(timestamp, previous)), make_message())
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(10**400) | st.just(1e300),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+provenance = st.dictionaries(st.sampled_from(["system", "ai", "portfolio", "cpu"]), json_values, max_size=3)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), json_values | provenance, min_size=1, max_size=3), st.booleans())
+def test_no_message_whatever_breaks_the_check_itself(change: dict[str, Any], after_another: bool) -> None:
+    text = json.dumps({**make_message(), **change})
+    message, found = find_violations(text, make_message(START - 3, None) if after_another else None)
+    assert set(message) >= set(KEYS)
+    assert all(isinstance(violation, str) and violation for violation in found)
+
+
+@given(json_values, json_values)
+def test_neither_does_a_message_after_a_broken_one(timestamp: Any, interval: Any) -> None:
+    before, _ = find_violations(json.dumps({**make_message(), "timestamp": START - 3, "interval": interval}))
+    find_violations(json.dumps({**make_message(), "previous": timestamp}), before)

@@ -1,0 +1,49 @@
+"""A database that another process has all to itself: not even reading works, and asking takes seconds."""
+
+import json
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.admin_session import AdminSession
+from tests.conftest import StartServer
+from tests.processes import lock_exclusively, wait_until
+from tests.test_database_failures import Witness
+
+
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+def test_a_database_that_cannot_even_be_read_stops_nothing_and_delays_no_health(
+    start_server: StartServer, tmp_path: Path, kind: str
+) -> None:
+    server = start_server(kind)
+    AdminSession(server).click("Portfolio", "redis")
+    witness = Witness(server)
+    wait_until(lambda: witness.read(1) or witness.received[-1]["sources"]["portfolio"] == "redis")
+    path = tmp_path / "db.sqlite3"
+    locked = wait_until(lambda: lock_between_writes(path), what="the lock")
+    wait_until(lambda: any("Database" in reason for reason in server.health()["reasons"]))
+    for _ in range(3):
+        started = time.monotonic()
+        status, body = server.get("/stream/health")
+        assert time.monotonic() - started < 1
+        assert status == 200
+        assert json.loads(body)["status"] == "degraded"
+        assert json.loads(body)["checks"]["database"]["ok"] is False
+        assert server.get("/stream/health/live")[0] == 200
+    witness.read(15)
+    assert witness.received[-1]["sources"]["portfolio"] == "redis"  # the last known choice, not the first
+    assert len(server.receive(2)) == 2  # new connections are served
+    locked.close()
+    wait_until(lambda: not any("Database" in reason for reason in server.health()["reasons"]))
+    witness.read(2)
+    AdminSession(server).click("Portfolio", "mock")
+    wait_until(lambda: witness.read(1) or witness.received[-1]["sources"]["portfolio"] == "mock")
+
+
+def lock_between_writes(path: Path) -> sqlite3.Connection | None:
+    try:
+        return lock_exclusively(path)
+    except sqlite3.OperationalError:  # the dashboard was just writing
+        return None

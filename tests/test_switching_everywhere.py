@@ -1,0 +1,120 @@
+"""A switch reaches every process, and the admin stays usable while Redis hangs."""
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.admin_session import LIST, AdminSession
+from tests.conftest import StartServer, end
+from tests.processes import Redis, Server, wait_until
+from tests.test_admin import make_viewer
+from tests.test_redis_source import next_with
+
+
+def test_a_switch_in_one_process_takes_effect_in_all(start_server: StartServer, redis: Redis) -> None:
+    """Also where the process whose admin is used is not the one that publishes."""
+    servers = [start_server(kind, REDIS_URL=redis.url, METRICS_REDIS_URL=redis.url) for kind in ("daphne", "uvicorn")]
+    wait_until(lambda: sorted(s.health()["publisher"] for s in servers) == ["leader", "standby"])
+    standby = max(servers, key=lambda s: s.health()["publisher"])
+    redis.set(portfolio__pnl="1234.5", portfolio__positions="3")
+    with servers[0].connect() as one, servers[1].connect() as other:
+        AdminSession(standby).click("Portfolio", "redis")
+        for connection in (one, other):
+            message = next_with(connection, lambda m: m["sources"]["portfolio"] == "redis")
+            assert (message["pnl"], message["positions"]) == (1234.5, 3)
+    for server in servers:
+        assert "● Redis" in AdminSession(server).rows()["Portfolio"]["source"]
+
+
+def test_the_bulk_action_reaches_a_connected_client(start_server: StartServer, redis: Redis) -> None:
+    server = start_server(METRICS_REDIS_URL=redis.url)
+    redis.set(system__cpu="12.5", ai__latency="7", portfolio__positions="3")
+    admin = AdminSession(server)
+    with server.connect() as connection:
+        admin.get(LIST)
+        admin.post(LIST, action="switch_to_redis", _selected_action=["1", "2", "3"])
+        message = next_with(connection, lambda m: set(m["sources"].values()) == {"redis"})
+        assert (message["cpu"], message["latency"], message["positions"]) == (12.5, 7, 3)
+        admin.get(LIST)
+        admin.post(LIST, action="switch_to_mock", _selected_action=["2", "3"])
+        message = next_with(connection, lambda m: m["sources"]["ai"] == "mock")
+        assert message["sources"] == {"system": "redis", "ai": "mock", "portfolio": "mock"}
+
+
+def test_the_maximum_age_of_the_form_decides_what_is_stale(start_server: StartServer, redis: Redis) -> None:
+    server = start_server(METRICS_REDIS_URL=redis.url)
+    redis.cli("SET", "ai:latency", "7")
+    admin = AdminSession(server)
+    admin.click("AI", "redis")
+    change = f"{LIST}2/change/"
+    with server.connect() as connection:
+        next_with(connection, lambda m: m["latency"] == 7 and "latency" not in m["problems"])
+        redis.cli("EVAL", "redis.call('SET', 'ai:updated_at', redis.call('TIME')[1] - 100)", "0")
+        next_with(connection, lambda m: m["problems"].get("latency") == "stale")
+        admin.get(change)
+        admin.post(change, max_age_s="1000")
+        next_with(connection, lambda m: "latency" not in m["problems"])
+        admin.get(change)
+        admin.post(change, max_age_s="5")
+        message = next_with(connection, lambda m: m["problems"].get("latency") == "stale")
+        assert message["latency"] == 7
+        assert re.search(r"\d{3}\.\d s", admin.rows()["AI"]["age"])
+
+
+def test_the_list_answers_while_redis_hangs(start_server: StartServer, redis: Redis) -> None:
+    server = start_server(METRICS_REDIS_URL=redis.url)
+    admin = AdminSession(server)
+    admin.click("AI", "redis")
+    redis.send(signal.SIGSTOP)
+    row = admin.rows()["AI"]
+    assert "no answer from redis://127.0.0.1" in row["answers"]
+    assert "unreachable" in row["reads_now"]
+    assert admin.click("AI", "mock")[0] == 200  # the way out works, too
+    assert "● Simulated" in admin.rows()["AI"]["source"]
+
+
+def test_two_people_who_press_the_same_button_switch_once(start_server: StartServer) -> None:
+    server = start_server()
+    admin, other = AdminSession(server), AdminSession(server)
+    admin.get(LIST)
+    other.get(LIST)
+    admin.post(f"{LIST}2/switch/redis/")
+    _, page = other.post(f"{LIST}2/switch/redis/")
+    assert "nothing to switch" in page
+    assert admin.log().count("Switched from Simulated (mock) to Redis.") == 1
+
+
+@pytest.fixture
+def viewer(tmp_path: Path) -> Iterator[AdminSession]:
+    """Staff who may look at the sources and nothing else."""
+    server = Server(tmp_path).start()
+    make_viewer(server)
+    yield AdminSession(server, "viewer")
+    end(server)
+
+
+def test_staff_who_may_only_look_have_no_way_to_change(viewer: AdminSession) -> None:
+    _, page = viewer.get(LIST)
+    assert "switch_to_redis" not in page
+    viewer.post(LIST, action="switch_to_redis", _selected_action=["1", "2", "3"])
+    _, page = viewer.get(f"{LIST}2/change/")
+    assert 'name="max_age_s"' not in page
+    assert viewer.post(f"{LIST}2/change/", max_age_s="1", use_fallbacks="on")[0] == 403
+    for kind in ("redis", "mock"):
+        assert viewer.post(f"{LIST}2/switch/{kind}/")[0] == 403
+    (message,) = viewer.server.receive(1)
+    assert message["sources"] == {"system": "host", "ai": "mock", "portfolio": "mock"}
+    row = viewer.rows()["AI"]
+    assert row["max_age_s"] == "30.0"
+    assert "Simulated" in row["source"]
+    assert "Switched" not in viewer.log()
+
+
+def test_a_form_from_another_site_switches_nothing(start_server: StartServer) -> None:
+    admin = AdminSession(start_server())
+    admin.page = ""  # no page of this site was read: no token
+    assert admin.post(f"{LIST}2/switch/redis/")[0] == 403
+    assert "● Simulated" in admin.rows()["AI"]["source"]
