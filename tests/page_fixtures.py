@@ -15,6 +15,7 @@ class Proxy:
         self.refuse: bytes | None = None
         self.is_down = False
         self._pairs: set[socket.socket] = set()
+        self._mute: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -27,6 +28,10 @@ class Proxy:
         """Break every connection that is open now."""
         for end in list(self._pairs):
             close(end)
+
+    def lose(self) -> None:
+        """Pass nothing on over the connections that are open now, as after a laptop's sleep; nobody is told."""
+        self._mute |= self._pairs
 
     def close(self) -> None:
         self._listener.close()
@@ -53,6 +58,8 @@ class Proxy:
     def _pump(self, source: socket.socket, target: socket.socket, is_request: bool) -> None:
         try:
             while data := source.recv(65536):
+                if source in self._mute:
+                    continue
                 if is_request and self.refuse is not None and self.refuse in data.lower():
                     source.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                     break
