@@ -1,5 +1,6 @@
 """What the page is told about the metrics: its cards, charts and table follow from the catalogue, nothing by hand."""
 
+import json
 import time
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.conf import settings
 
 from metrics.catalogue import Group, Metric, metrics_of
 from metrics.models import DataSource
+from streaming.hub import Frame
 
 #: The page's order of groups: what a trader looks at first comes first.
 PAGE_GROUPS = (Group.PORTFOLIO, Group.AI, Group.SYSTEM)
@@ -33,12 +35,16 @@ def page_groups() -> list[dict[str, Any]]:
     ]
 
 
-def describe_page(interval: float) -> dict[str, Any]:
-    """The page's data block: seconds between snapshots, this server's clock, the groups and their metrics."""
+def describe_page(interval: float, latest: Frame | None) -> dict[str, Any]:
+    """The page's data block: seconds between snapshots, this server's clock, the groups and their metrics.
+
+    And the newest snapshot, so that the page shows numbers before its WebSocket is open.
+    """
     groups = page_groups()
     return {
         "interval": interval,
         "served": time.time(),
+        "latest": json.loads(latest.message["text"]) if latest else None,
         "groups": [{"key": group["key"], "label": group["label"]} for group in groups],
         "metrics": [describe_metric(metric) for group in groups for metric in group["metrics"]],
     }

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from streaming.health import report_health
 from streaming.page import PREFERENCES, RANGES, describe_page, page_groups, page_modules
+from streaming.runtime import runtime
 
 
 @require_safe
@@ -17,7 +18,7 @@ async def dashboard(request: HttpRequest) -> HttpResponse:
     """The live page. Its cards follow from the catalogue; no database is asked."""
     context = {
         "groups": page_groups(),
-        "page": describe_page(settings.STREAM_INTERVAL),
+        "page": describe_page(settings.STREAM_INTERVAL, runtime.hub.latest),
         "ranges": RANGES,
         "settings": PREFERENCES,
         "modules": page_modules(),

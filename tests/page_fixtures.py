@@ -89,11 +89,11 @@ addEventListener("DOMContentLoaded", () => {
   new MutationObserver(() => window.states.push(document.body.dataset.state))
     .observe(document.body, { attributes: true, attributeFilter: ["data-state"] });
   const value = document.querySelector(".card .value");
-  if (value) new MutationObserver((_, observer) => {
-    if (value.textContent === "—") return;
-    window.paintedAt = performance.now();
-    observer.disconnect();
-  }).observe(value, { childList: true, characterData: true, subtree: true });
+  const look = () => {
+    if (value && value.textContent !== "—") window.paintedAt ??= performance.now();
+  };
+  look();
+  if (value) new MutationObserver(look).observe(value, { childList: true, characterData: true, subtree: true });
 });
 """
 #: What Chromium itself writes when a test breaks the network; no page can keep it from doing so.

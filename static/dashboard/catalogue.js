@@ -14,6 +14,7 @@
  * @typedef {object} Catalogue
  * @property {number} interval  Seconds between two snapshots.
  * @property {number} served  The server's clock when it made the page, Unix seconds.
+ * @property {import("./snapshot.js").Snapshot|null} latest  The newest snapshot by then.
  * @property {{key: string, label: string}[]} groups  In the page's order.
  * @property {Metric[]} metrics  In the page's order.
  */

@@ -85,14 +85,16 @@ export class LiveConnection extends EventTarget {
   #started = false;
 
   /**
-   * @param {{url: string, latestUrl?: string, interval?: number, environment?: Environment}} options
+   * @param {{url: string, latestUrl?: string, interval?: number, since?: number|null, environment?: Environment}} options
    *   `url`: the stream (a path, or ws://…, wss://…). `latestUrl`: where one snapshot is had by HTTP; without it there
-   *   is no polling. `interval`: seconds between snapshots, until the first one says it.
+   *   is no polling. `interval`: seconds between snapshots, until the first one says it. `since`: the timestamp of the
+   *   newest snapshot that the caller has already.
    */
-  constructor({ url, latestUrl, interval = 3, environment = browserEnvironment() }) {
+  constructor({ url, latestUrl, interval = 3, since = null, environment = browserEnvironment() }) {
     super();
     this.url = url;
     this.interval = interval;
+    this.#last = since;
     this.environment = environment;
     this.backoff = new Backoff(environment.random);
     /** @type {Status} */

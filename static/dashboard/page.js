@@ -40,7 +40,12 @@ class Page {
   cards = new Cards(document, metrics);
   table = new Table(document, metrics);
   indicator = new Indicator(document);
-  connection = new LiveConnection({ url: "/stream/live", latestUrl: "/stream/latest", interval: catalogue.interval });
+  connection = new LiveConnection({
+    url: "/stream/live",
+    latestUrl: "/stream/latest",
+    interval: catalogue.latest?.interval ?? catalogue.interval,
+    since: catalogue.latest?.timestamp,
+  });
   history = new HistoryLoader("/stream/history", {
     onHistory: (history) => this.#onHistory(history),
     onFailure: (retryIn) => this.#noteHistory(`History cannot be loaded; charts show what arrives. Next try in ${Math.round(retryIn)} s.`),
@@ -70,6 +75,7 @@ class Page {
     this.connection.addEventListener("status", () => this.#look());
     for (const name of ["online", "offline"]) window.addEventListener(name, () => this.#look());
     document.addEventListener("visibilitychange", () => this.#onVisible());
+    if (catalogue.latest) this.#onSnapshot({ snapshot: catalogue.latest, missing: null });
     this.connection.start();
     setInterval(() => this.#look(), LOOK_EVERY);
     this.#look();

@@ -48,8 +48,8 @@ export function computeState(evidence) {
 function stateWithoutConnection({ isOnline, age, connection, retryIn, lastTime }) {
   const since = age === null ? "" : `last ${lastTime}`;
   if (!isOnline) return state("offline", "✕", "OFFLINE", "Your browser has no network. Check it; this page returns by itself.", since);
-  if (age === null && connection.attempt <= 1 && connection.phase === "connecting") {
-    return state("connecting", "↻", "CONNECTING", "Waiting for the first snapshot.", "");
+  if (connection.phase === "connecting" && connection.reason === "") {
+    return state("connecting", "↻", "CONNECTING", age === null ? "Waiting for the first snapshot." : "", "");
   }
   const countdown = retryIn === null ? "trying now" : `next in ${Math.max(Math.ceil(retryIn), 0)} s`;
   const attempt = `attempt ${Math.max(connection.attempt, 1)}, ${countdown}`;

@@ -40,6 +40,12 @@ test("a first connection asks for no past, a later one resumes after the last sn
   assert.equal(browser.socket.url, "/stream/live?since=100.125");
 });
 
+test("a page that has a snapshot already asks for what came after it", () => {
+  const browser = new FakeBrowser();
+  new LiveConnection({ url: "/live", since: 99.5, environment: browser.environment }).start();
+  assert.equal(browser.socket.url, "/live?since=99.5");
+});
+
 test("a server that does not understand `since` is asked without it", async () => {
   const { browser } = connect();
   deliver(browser, 100);

@@ -40,7 +40,9 @@ test("live needs fresh values, too", () => {
 test("missing values are counted", () => assert.match(stateOf({ absent: 9 }).advice, /9 values/));
 
 test("a broken socket: attempt and countdown", () => {
-  const state = stateOf({ retryIn: 6.2 }, { phase: "waiting", attempt: 3 });
+  const state = stateOf({ retryIn: 6.2 }, { phase: "waiting", attempt: 3, reason: "no connection" });
+  assert.equal(stateOf({}, { phase: "connecting", attempt: 4, reason: "no connection" }).name, "reconnecting");
+  assert.equal(stateOf({}, { phase: "connecting", attempt: 1 }).name, "connecting");
   assert.equal(state.name, "reconnecting");
   assert.equal(state.detail, "attempt 3, next in 7 s");
 });
