@@ -30,7 +30,7 @@ setup: .venv/installed .env staticfiles/staticfiles.json
 	@umask 077 && $(PYTHON) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50))' > $@
 
 staticfiles/staticfiles.json: .venv/installed .env $(shell find static -type f)
-	@$(BIN)/python manage.py collectstatic --noinput --clear --verbosity 0
+	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
 	@touch $@
 
 test: .venv/installed-dev .env staticfiles/staticfiles.json

@@ -57,7 +57,7 @@ def is_known(value: object, known: Collection[str]) -> bool:
     return isinstance(value, str) and value in known
 
 
-def is_number(value: object) -> bool:
+def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -151,7 +151,7 @@ provenance = st.dictionaries(st.sampled_from(["system", "ai", "portfolio", "cpu"
 def test_no_message_whatever_breaks_the_check_itself(change: dict[str, Any], after_another: bool) -> None:
     text = json.dumps({**make_message(), **change})
     message, found = find_violations(text, make_message(START - 3, None) if after_another else None)
-    assert set(message) >= set(KEYS)
+    assert not message or set(message) >= set(KEYS)  # NaN and Infinity are no JSON: nothing to return
     assert all(isinstance(violation, str) and violation for violation in found)
 
 

@@ -112,6 +112,20 @@ def test_a_question_that_fails_says_so_to_who_asked_and_is_asked_again() -> None
     asyncio.run(run())
 
 
+def test_after_one_has_waited_in_vain_nobody_waits_for_the_same_call_again() -> None:
+    async def run() -> None:
+        never = asyncio.Event()
+        inquiry = Inquiry(never.wait)
+        with pytest.raises(TimeoutError):
+            await inquiry.answer(0.01)
+        async with asyncio.timeout(10):  # 30 s of patience are not used
+            with pytest.raises(TimeoutError, match="no answer in time"):
+                await inquiry.answer(30)
+        await inquiry.aclose()
+
+    asyncio.run(run())
+
+
 # --- eager coroutines ---
 
 

@@ -204,3 +204,30 @@ def test_fallbacks_stand_where_staff_want_them_and_stay_marked() -> None:
 
 def test_every_fallback_is_a_value_of_its_metric() -> None:
     assert all(metric.accept(metric.fallback) == metric.fallback for metric in CATALOGUE)
+
+
+def test_fallbacks_replace_no_value_that_was_read() -> None:
+    readings = {group: Reading.failed(group, Problem.MISSING) for group in Group}
+    readings[Group.AI] = Reading(
+        {"accuracy": 0.91, "latency": 0, "sharpe": None, "regime": "bear"}, {"sharpe": Problem.INVALID}
+    )
+    choices = {group: SourceChoice(group, SourceKind.REDIS, use_fallbacks=True) for group in Group}
+    snapshot = compose_snapshot(choices, readings, timestamp=NOW, previous=None, interval=3.0)
+    assert {key: snapshot.values[key] for key in ("accuracy", "latency", "regime")} == {
+        "accuracy": 0.91,
+        "latency": 0,
+        "regime": "bear",
+    }
+    assert snapshot.values["sharpe"] == METRICS["sharpe"].fallback
+
+
+def test_a_number_that_json_does_not_have_is_never_encoded() -> None:
+    readings = {group: Reading.failed(group, Problem.MISSING) for group in Group}
+    readings[Group.SYSTEM] = Reading({"cpu": math.nan, "ram": 1.0, "containers": 1})
+    snapshot = compose_snapshot(DEFAULT_CHOICES, readings, timestamp=NOW, previous=None, interval=3.0)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        snapshot.encode()
+
+
+def test_nothing_is_shown_as_minus_zero() -> None:
+    assert math.copysign(1, float(parse_value(METRICS["pnl"], "-0.001"))) == 1

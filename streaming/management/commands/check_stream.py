@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
 
 from metrics.catalogue import CATALOGUE
-from streaming.contract import Message, find_violations
+from streaming.contract import LONGEST_INTERVAL_S, Message, find_violations, is_number
 
 SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
@@ -18,22 +18,35 @@ SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 def make_address(url: str) -> str:
     """The stream's address from it or the site's: `https://host` becomes `wss://host/stream/live`."""
     parts = urlsplit(url if "://" in url else f"ws://{url}")
-    if parts.scheme not in SCHEMES or not parts.hostname:
+    try:
+        is_address = parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        is_address = False
+    if not is_address:
         raise CommandError(f"{url!r} is not an address: use ws://host:port/stream/live or the site's http address.")
     path = parts.path if parts.path.strip("/") else "/stream/live"
     return urlunsplit((SCHEMES[parts.scheme], parts.netloc, path, parts.query, ""))
 
 
 def show(message: Message) -> str:
-    """One message on one readable line."""
+    """One message on one readable line, whatever is in it."""
     values = []
+    problems, chosen = (
+        part if isinstance(part, dict) else {} for part in (message.get("problems"), message.get("sources"))
+    )
     for metric in CATALOGUE:
-        value, problem = message.get(metric.key), message.get("problems", {}).get(metric.key)
+        value, problem = message.get(metric.key), problems.get(metric.key)
         is_float = metric.type is float and isinstance(value, float)
         shown = "—" if value is None else f"{value:.{metric.decimals}f}" if is_float else f"{value}"
         values.append(f"{metric.key} {shown}" + (f" ({problem})" if problem else ""))
-    sources = " ".join(f"{group}={source}" for group, source in message.get("sources", {}).items())
+    sources = " ".join(f"{group}={source}" for group, source in chosen.items())
     return f"{message.get('datetime')}  {'  '.join(values)}  [{sources}]"
+
+
+def patience_after(before: Message | None) -> float:
+    """Seconds to wait for the next message: three intervals where one came that says them, else ten."""
+    interval: Any = (before or {}).get("interval")
+    return max(3 * float(interval), 1) if is_number(interval) and 0 < interval < LONGEST_INTERVAL_S else 10
 
 
 class Command(BaseCommand):
@@ -69,7 +82,7 @@ class Command(BaseCommand):
         before: Message | None = None
         async with connect(address, open_timeout=timeout_s or 10) as connection:
             for number in range(1, count + 1):
-                patience_s = timeout_s or max(3 * before["interval"] if before else 10, 1)
+                patience_s = timeout_s or patience_after(before)
                 try:
                     async with asyncio.timeout(patience_s):
                         text = await connection.recv(decode=True)
@@ -80,5 +93,5 @@ class Command(BaseCommand):
                 for violation in violations:
                     self.stderr.write(self.style.ERROR(f"  {violation}"))
                 failed += bool(violations)
-                before = message if not violations or "interval" in message else None
+                before = message or before
         return failed
