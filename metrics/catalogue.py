@@ -16,6 +16,10 @@ Value = float | int | str | None
 LARGEST_INTEGER = 2**53 - 1
 
 
+#: The largest amount that is taken for real. Beyond it a float keeps no cents, and sums over history no meaning.
+LARGEST_NUMBER = 1e15
+
+
 class Group(StrEnum):
     """What a metric is about; staff choose one source per group."""
 
@@ -68,6 +72,8 @@ class Metric:
             raise InvalidValueError(f"{value!r} is not a number")
         if not math.isfinite(value):
             raise InvalidValueError(f"{value} is not finite")
+        if abs(value) > LARGEST_NUMBER:
+            raise InvalidValueError(f"{value} is larger than {LARGEST_NUMBER:g}")
         if not self.minimum <= value <= self.maximum:
             raise InvalidValueError(f"{value} is outside {self.range_text}")
         if self.type is float:

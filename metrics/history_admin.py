@@ -1,6 +1,7 @@
 """History in the admin: to look, search and export, never to change. Made to stay fast among a million rows."""
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,7 +29,12 @@ else:
     SnapshotAdmin = SwitchAdmin = admin.ModelAdmin  # not generic at run time
     SnapshotPaginator = Paginator
 
-RANGES = {"5m": ("last 5 minutes", 300), "1h": ("last hour", 3600), "24h": ("last 24 hours", 86400)}
+RANGES = {
+    "7d": ("last 7 days", 604_800),
+    "5m": ("last 5 minutes", 300),
+    "1h": ("last hour", 3600),
+    "24h": ("last 24 hours", 86400),
+}
 SOURCE_FIELDS = ("source_system", "source_ai", "source_portfolio")
 
 
@@ -91,6 +97,14 @@ class ProblemFilter(admin.SimpleListFilter):
         return found if chosen == "any" else found.filter(problems__contains=f'"{chosen}"')
 
 
+def parse_day(word: str) -> float | None:
+    """The start of a day written as 2026-11-24, in Unix seconds UTC; None for any other word."""
+    try:
+        return datetime.combine(date.fromisoformat(word), time.min, UTC).timestamp()
+    except ValueError:
+        return None
+
+
 def source_filter(field: str) -> type[admin.SimpleListFilter]:
     """A filter by the source of one group, which offers the kinds there are without asking the table for them."""
 
@@ -128,7 +142,9 @@ class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
     list_display = ("time", *map(show, METRICS), "sources", "problems_text")
     list_filter = (TimeRange, ProblemFilter, *map(source_filter, SOURCE_FIELDS))
     search_fields = ("problems",)
-    search_help_text = "A problem (stale), a metric with one (ram), a source (redis), or both: redis stale."
+    search_help_text = (
+        "A day (2026-11-24, in UTC), a problem (stale), a metric with one (ram), a source (redis), or some."
+    )
     actions = ("export_csv",)
     list_per_page = 50
     list_max_show_all = 1000
@@ -151,9 +167,11 @@ class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[SnapshotRecord], search_term: str
     ) -> tuple[QuerySet[SnapshotRecord], bool]:
-        """Every word is a source's kind, or part of a problem: then only snapshots with problems are searched."""
+        """Every word is a day, a source's kind, or part of a problem (only snapshots with problems are searched)."""
         for word in search_term.lower().split():
-            if word in set(SourceKind):
+            if (day := parse_day(word)) is not None:
+                queryset = queryset.filter(time_ms__gte=to_ms(day), time_ms__lt=to_ms(day + 86_400))
+            elif word in set(SourceKind):
                 queryset = queryset.filter(Q.create([(field, word) for field in SOURCE_FIELDS], connector=Q.OR))
             else:
                 queryset = queryset.filter(problem_count__gt=0, problems__contains=word)

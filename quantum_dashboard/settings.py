@@ -82,9 +82,12 @@ STREAM_ALLOWED_ORIGINS: list[str] = env.list("STREAM_ALLOWED_ORIGINS", default=[
 # Whether server processes publish too (where REDIS_URL is shared, one of all publishers holds the lease).
 STREAM_PUBLISHER: bool = env.bool("STREAM_PUBLISHER", default=True)
 # How long snapshots are kept in the database: 7d, 36h, or seconds.
-HISTORY_RETENTION: timedelta = env.timedelta(
-    "HISTORY_RETENTION", default=timedelta(days=7), validate=longer_than_nothing
-)
+try:
+    HISTORY_RETENTION: timedelta = env.timedelta(
+        "HISTORY_RETENTION", default=timedelta(days=7), validate=longer_than_nothing
+    )
+except OverflowError:
+    raise ImproperlyConfigured("HISTORY_RETENTION is too long: use 7d, 36h, or seconds.") from None
 # What clients can resume from: a number of snapshots (1200), or a duration (1h, 90m, 30s).
 STREAM_REPLAY_TEXT: str = env.str("STREAM_REPLAY", default="1h", validate=lambda text: [count_replay(text, 3.0)])
 # Seconds that one message may wait for a client that does not read, before it is closed (1013).
@@ -105,6 +108,8 @@ except EnvValidationError as error:
 except EnvError as error:
     raise ImproperlyConfigured(str(error)) from None
 
+if DATABASE["ENGINE"] not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
+    raise ImproperlyConfigured("DATABASE_URL must be sqlite:///path or postgres://user:password@host:port/name.")
 if not SECRET_KEY:
     if not DEBUG:
         raise ImproperlyConfigured(

@@ -7,6 +7,7 @@ in order, a slow one holds up nobody, and what it has not got yet is kept once f
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from streaming.sending import DaphneSend, ServerSend
 
 if TYPE_CHECKING:
     from streaming.hub import Frame, Hub
+
+logger = logging.getLogger(__name__)
 
 #: How many snapshots of a replay are sent before others get a turn.
 BURST = 32
@@ -38,13 +41,22 @@ class Client:
         return self._catching_up is not None
 
     def offer(self, frame: "Frame", sequence: int) -> None:
-        """Send `frame` now, unless this client is catching up: then its task will come to it."""
-        if self._catching_up is not None or self.is_gone:
+        """Send `frame` now, unless this client is catching up: then its task will come to it, or has been there.
+
+        Never raises: what goes wrong with one client is not for the sweep over all of them.
+        """
+        if self._catching_up is not None or self.is_gone or sequence < self.next:
+            return
+        if sequence > self.next:  # it was left out of a sweep that broke off
+            self.catch_up()
             return
         self.next = sequence + 1
         try:
             rest = self._send_now(frame.message)
         except (OSError, RuntimeError):  # what servers raise for a connection that is closed or closing
+            self._hub.leave(self)
+        except Exception:
+            logger.exception("Sending to a client failed in a way that no server should; it is let go.")
             self._hub.leave(self)
         else:
             if rest is not None:
@@ -73,6 +85,9 @@ class Client:
             self._hub.note_stuck()
             await self.close(1013)
         except (OSError, RuntimeError):
+            self._hub.leave(self)
+        except Exception:
+            logger.exception("Sending to a client failed in a way that no server should; it is let go.")
             self._hub.leave(self)
         finally:
             self._catching_up = None

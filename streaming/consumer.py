@@ -6,14 +6,17 @@ one they handle, to serve handlers that this stream does not have.
 
 import logging
 import math
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
 
+from metrics.catalogue import InvalidValueError
+from metrics.parsing import parse_number
 from streaming.runtime import runtime
 
 logger = logging.getLogger(__name__)
 
-#: Bytes (or characters) of the largest message that a client may send; nothing it sends means anything.
+#: Bytes of the largest message that a client may send; nothing it sends means anything.
 LARGEST_MESSAGE = 4096
 #: Close codes: RFC 6455 section 7.4.1, the IANA registry of WebSocket close codes, and 4400 for HTTP's 400.
 TOO_BIG = 1009
@@ -30,13 +33,16 @@ def parse_since(query: bytes) -> tuple[float | None, str]:
     values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("since")
     if values is None:
         return None, ""
-    try:
-        since = float(values[-1])
-    except ValueError:
-        since = math.nan
-    if math.isfinite(since) and since >= 0:
-        return since, ""
+    with suppress(InvalidValueError, OverflowError):
+        since = float(parse_number(values[-1]))
+        if math.isfinite(since) and since >= 0:
+            return since, ""
     return math.inf, "since must be the timestamp of a snapshot, in Unix seconds: since=1735174460.123"
+
+
+def size_of(event: dict[str, Any]) -> int:
+    """Bytes of a message that a client sent."""
+    return len(event.get("bytes") or (event.get("text") or "").encode())
 
 
 async def live(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -57,7 +63,7 @@ async def live(scope: dict[str, Any], receive: Any, send: Any) -> None:
             await client.close(COME_BACK)
         while (event := await receive())["type"] != "websocket.disconnect":
             # Whatever a client sends is ignored, up to a small size.
-            if len(event.get("text") or event.get("bytes") or "") > LARGEST_MESSAGE and not client.is_gone:
+            if size_of(event) > LARGEST_MESSAGE and not client.is_gone:
                 await client.close(TOO_BIG, f"messages are ignored here, and limited to {LARGEST_MESSAGE} bytes")
     finally:
         hub.leave(client)

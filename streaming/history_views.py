@@ -41,22 +41,22 @@ async def history(request: HttpRequest) -> HttpResponseBase:
     except BadQueryError as error:
         return JsonResponse({"error": str(error)}, status=400)
     try:
-        etag, modified = await sync_to_async(find_validators)(query)
+        etag = await sync_to_async(find_etag)(query)
     except DatabaseError as error:
         return JsonResponse({"error": f"The database does not answer: {error}."}, status=503)
-    unchanged = get_conditional_response(request, etag, modified)
+    unchanged = get_conditional_response(request, etag)
     if unchanged is not None:
         return unchanged
     export = export_json if query.format == "json" else export_csv
     response = stream_text(export(query.start, query.end, query.step_s), CONTENT_TYPES[query.format])
     if query.format == "csv":
         response["Content-Disposition"] = f'attachment; filename="history-{query.start:.0f}-{query.end:.0f}.csv"'
-    validate_by(response, etag, modified)
+    validate_by(response, etag)
     return response
 
 
-def find_validators(query: HistoryQuery) -> tuple[str, int | None]:
-    """Return an ETag that changes with the answer, and when it last changed in Unix seconds (blocking).
+def find_etag(query: HistoryQuery) -> str:
+    """Return an ETag that changes with the answer (blocking).
 
     Snapshots are only added (the newest changes) and deleted by age (the oldest changes).
     """
@@ -64,11 +64,10 @@ def find_validators(query: HistoryQuery) -> tuple[str, int | None]:
     found = SnapshotRecord.objects.filter(**within).aggregate(oldest=Min("time_ms"), newest=Max("time_ms"))
     switch = SourceSwitch.objects.filter(**within).aggregate(newest=Max("pk"))["newest"]
     step = "all" if query.step_s is None else query.step_s
-    etag = f'"{query.start}-{query.end}-{step}-{query.format}-{found["oldest"]}-{found["newest"]}-{switch}"'
-    return etag, found["newest"] and found["newest"] // 1000
+    return f'"{query.start}-{query.end}-{step}-{query.format}-{found["oldest"]}-{found["newest"]}-{switch}"'
 
 
-def validate_by(response: HttpResponseBase, etag: str, modified: int | None) -> None:
+def validate_by(response: HttpResponseBase, etag: str, modified: int | None = None) -> None:
     """Let caches keep `response`, and ask each time whether it is still the answer."""
     response["ETag"] = etag
     if modified is not None:

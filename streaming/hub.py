@@ -25,8 +25,6 @@ from streaming.sending import AsgiSend, make_send_now
 logger = logging.getLogger(__name__)
 
 GROUP = "stream.live"
-#: Clients that are sent to before the loop gets a turn: about 2 ms under uvicorn, 5 under Daphne.
-SWEEP_CHUNK = 100
 #: In how many steps the clients are sent away at the end.
 DRAIN_BATCHES = 20
 #: Seconds that a process which starts waits for history, and that a gap waits to be healed from it.
@@ -63,6 +61,9 @@ def make_frame(timestamp: float, previous: float | None, text: str) -> Frame:
 
 class Hub:
     """Keeps the recent snapshots and this process's clients, and brings the ones to the others."""
+
+    #: Clients that are sent to before the loop gets a turn: some 2 ms.
+    sweep_chunk = 100
 
     def __init__(self, *, keep: int = 1200, patience_s: float = 30.0, history: History | None = None) -> None:
         """`keep`: how many snapshots stay for resuming. `patience_s`: how long one send may wait for its client."""
@@ -149,7 +150,7 @@ class Hub:
         self._keep(frame)
         for number, client in enumerate(tuple(self.clients), 1):
             client.offer(frame, sequence)
-            if number % SWEEP_CHUNK == 0:
+            if number % self.sweep_chunk == 0:
                 await asyncio.sleep(0)
 
     async def _fetch_missed(self, after: float, frame: Frame) -> list[Frame]:
@@ -190,6 +191,15 @@ class Hub:
         finally:
             membership.cancel()
             await asyncio.wait([membership])
+            await self._leave_group(layer, channel)
+
+    async def _leave_group(self, layer: BaseChannelLayer, channel: str) -> None:
+        """Leave nothing behind that the layer would go on to fill."""
+        try:
+            async with asyncio.timeout(1):
+                await layer.group_discard(GROUP, channel)
+        except Exception as error:  # the layer is away: the membership ends by itself
+            logger.debug("Could not leave %s: %s", GROUP, error)
 
     async def aclose(self) -> None:
         """End the recall from history, if it still goes on."""

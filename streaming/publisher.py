@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable
 
 from channels.layers import BaseChannelLayer
+from django.db import Error as DatabaseError
 
 from metrics.choices import ChoiceReader
+from metrics.history.reader import HistoryReader
 from metrics.history.writer import HistoryWriter
 from metrics.snapshot import Message, Snapshot, compose_snapshot
 from metrics.sources import Sources
@@ -30,12 +32,17 @@ class Publisher:
         *,
         interval_s: float,
         history: HistoryWriter,
+        past: HistoryReader | None = None,
         lease: Lease | None = None,
         last_known: Callable[[], float | None] = lambda: None,
     ) -> None:
-        """`last_known` tells the timestamp of the newest snapshot this process has seen, whoever published it."""
+        """`history` keeps what is published, `past` tells what was.
+
+        `last_known` tells the timestamp of the newest snapshot this process has seen, whoever published it.
+        """
         self._layer = layer
         self.history = history
+        self._past = past or HistoryReader()
         self._lease = lease or LocalLease()
         self._last_known = last_known
         self._choices = ChoiceReader()
@@ -58,20 +65,33 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish at every tick until cancelled."""
-        beside = [asyncio.create_task(self._lease.keep()), asyncio.create_task(self.history.run())]
-        try:
+        async with asyncio.TaskGroup() as beside:  # where one of them dies, all end, and start again
+            beside.create_task(self._lease.keep())
+            beside.create_task(self.history.run())
+            was_leader = False
             async for _ in self._ticker:
-                if self._lease.is_held:
+                is_leader = self._lease.is_held
+                if is_leader and not was_leader:
+                    await self._continue_chain()
+                was_leader = is_leader
+                if is_leader:
                     await self.publish()
-        finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.wait(beside)
+
+    async def _continue_chain(self) -> None:
+        """Learn from history what the publisher before this one published last, where it answers in time."""
+        try:
+            newest = await self._past.newest(1, patience_s=0.5)
+        except (TimeoutError, DatabaseError) as error:
+            logger.debug("History does not tell the last snapshot: %s", error)
+            return
+        if newest:
+            self._last = max(newest[-1].timestamp, self._last or 0.0)
 
     async def run_once(self) -> Snapshot | None:
         """Publish one snapshot; None where the lease cannot be had."""
         await self._lease.take()
         try:
+            await self._continue_chain()
             return await self.publish() if self._lease.is_held else None
         finally:
             await self._lease.give_back()

@@ -112,6 +112,7 @@ def test_every_record_is_the_published_sequence_from_its_first_message_on(script
     async def scenario() -> None:
         published = Published()
         hub = Hub(keep=1000, history=published)
+        hub.sweep_chunk = 1  # the loop has a turn after each client: whatever can come between does
         sequence = [*range(1, 1000)]
         for each in await play(hub, published, script):
             first = int(each.record[0])
@@ -131,5 +132,45 @@ def test_with_little_kept_records_stay_in_order_without_duplicates_and_end_with_
         for each in await play(Hub(keep=3, history=published), published, script):
             assert each.record == sorted(set(each.record))
             assert each.record[-1] == published.messages[-1].timestamp
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_catches_up_while_a_sweep_has_a_turn_gets_nothing_twice() -> None:
+    """More clients than one chunk of a sweep, all of them resuming when the next snapshot comes."""
+
+    async def scenario() -> None:
+        published = Published()
+        hub = Hub(keep=100, history=published)
+        for _ in range(3):
+            await hub.pass_on(published.next())
+        viewers = [Viewer(hub) for _ in range(250)]
+        for each in viewers:
+            each.may_read.set()
+            each.client = hub.join(each.send, since=0.0)
+        await hub.pass_on(published.next())
+        while any(client.is_catching_up for client in hub.clients):  # noqa: ASYNC110 - any state, polled
+            await asyncio.sleep(0)
+        assert all(each.record == [1.0, 2.0, 3.0, 4.0] for each in viewers)
+
+    asyncio.run(scenario())
+
+
+def test_a_send_that_fails_in_an_unheard_of_way_costs_nobody_else_a_snapshot() -> None:
+    async def scenario() -> None:
+        async def fail(message: Mapping[str, Any]) -> None:
+            raise LookupError("no server does this")
+
+        published = Published()
+        hub = Hub(history=published)
+        viewers = [Viewer(hub) for _ in range(20)]
+        for each in viewers:
+            each.may_read.set()
+            each.connect()
+            hub.join(fail)
+        for _ in range(3):
+            await hub.pass_on(published.next())
+        assert all(each.record == [1.0, 2.0, 3.0] for each in viewers)
+        assert len(hub.clients) == 20
 
     asyncio.run(scenario())

@@ -57,6 +57,8 @@ def finish(page: list[Any], step_ms: int) -> Iterator[Row]:
     last_rows = SnapshotRecord.objects.filter(time_ms__in=[row["last_ms"] for row in page]).values("time_ms", *keys)
     last = {row["time_ms"]: row for row in last_rows}
     for row in page:
+        if row["last_ms"] not in last:  # deleted for its age a moment ago
+            continue
         yield {
             "time": row["bucket"] * step_ms / 1000,
             "count": row["count"],

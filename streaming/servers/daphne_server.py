@@ -43,9 +43,8 @@ def run(application: Application, address: Address, ready: Ready) -> None:
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, begin_end)
-        server.ws_factory.setProtocolOptions(
-            failByDrop=False
-        )  # a message over the limit: 1009, not a broken connection
+        # A message over the limit gets 1009, not a broken connection. Null origins are for OriginGuard to judge.
+        server.ws_factory.setProtocolOptions(failByDrop=False, allowNullOrigin=True)
         ready(*server.listening_addresses[0])
 
     endings: list[asyncio.Task[None]] = []
