@@ -32,17 +32,13 @@ class Publisher:
         *,
         interval_s: float,
         history: HistoryWriter,
-        past: HistoryReader | None = None,
         lease: Lease | None = None,
         last_known: Callable[[], float | None] = lambda: None,
     ) -> None:
-        """`history` keeps what is published, `past` tells what was.
-
-        `last_known` tells the timestamp of the newest snapshot this process has seen, whoever published it.
-        """
+        """`last_known` tells the timestamp of the newest snapshot this process has seen, whoever published it."""
         self._layer = layer
         self.history = history
-        self._past = past or HistoryReader()
+        self._past = HistoryReader()  # not the hub's, which may be busy with all that it recalls
         self._lease = lease or LocalLease()
         self._last_known = last_known
         self._choices = ChoiceReader()
@@ -80,7 +76,7 @@ class Publisher:
     async def _continue_chain(self) -> None:
         """Learn from history what the publisher before this one published last, where it answers in time."""
         try:
-            newest = await self._past.newest(1, patience_s=0.5)
+            newest = await self._past.newest(1, patience_s=2.0)
         except (TimeoutError, DatabaseError) as error:
             logger.debug("History does not tell the last snapshot: %s", error)
             return
@@ -130,5 +126,6 @@ class Publisher:
     async def aclose(self) -> None:
         """Write what history still waits for, and let go of the sources' connections and threads."""
         await self.history.aclose()
+        self._past.close()
         await self._sources.aclose()
         await self._choices.aclose()

@@ -67,7 +67,6 @@ class Runtime:
         return Publisher(
             get_channel_layer(),
             interval_s=settings.STREAM_INTERVAL,
-            past=self.history,
             history=HistoryWriter(retention_s=settings.HISTORY_RETENTION.total_seconds()),
             lease=make_lease(),
             last_known=lambda: self.hub.latest.timestamp if self.hub.latest else None,

@@ -16,7 +16,7 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from tests.conftest import StartServer
-from tests.processes import ROOT, Server, free_port
+from tests.processes import ROOT, Server, free_port, wait_until
 from tests.test_contract import START, make_message
 
 SECRET = "not-secret-at-all-but-long-enough-for-a-test-of-this-kind"
@@ -38,8 +38,15 @@ def manage(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def test_check_stream_accepts_a_good_server(server: Server) -> None:
     for address in (server.stream, server.url, f"127.0.0.1:{server.port}"):
-        result = manage("check_stream", address, "--messages", "3")
-        assert result.returncode == 0, result.stderr
+
+        def accepted(address: str = address) -> subprocess.CompletedProcess[str] | None:
+            """None where this machine was too busy for the stream to keep its pace: that is told, too."""
+            result = manage("check_stream", address, "--messages", "3")
+            assert result.returncode == 0 or "spacing" in result.stderr, result.stderr
+            return result if result.returncode == 0 else None
+
+        result = wait_until(accepted, 60)
+        assert result is not None
         assert len(re.findall(r"cpu \d+\.\d\d", result.stdout)) == 3
         assert "contract kept" in result.stdout
 

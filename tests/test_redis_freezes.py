@@ -77,7 +77,7 @@ def test_a_wrong_password_is_unreachable_and_never_shown(start_server: StartServ
             message = next_with(connection, lambda m: m["sources"]["ai"] == "redis")
             assert message["problems"]["accuracy"] == "unreachable"
         wait_until(lambda: server.health()["status"] == "degraded")
-        assert "invalid username-password" in server.output
+        wait_until(lambda: "invalid username-password" in server.get("/stream/health")[1])
         for text in (server.output, server.get("/stream/health")[1], admin.get(LIST)[1]):
             assert "wrong-word" not in text
     finally:

@@ -87,7 +87,6 @@ def test_a_server_starts_and_streams_without_any_database(start_server: StartSer
 def test_a_server_that_starts_while_the_database_is_locked_streams_and_takes_the_choice_later(
     start_server: StartServer, tmp_path: Path
 ) -> None:
-    start_server().stop()  # makes the database
     path = tmp_path / "db.sqlite3"
     with sqlite3.connect(path) as database:
         database.execute("UPDATE metrics_datasource SET kind = 'redis' WHERE [group] = 'ai'")
