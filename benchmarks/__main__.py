@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.load import LoadError
 from benchmarks.machine import describe_machine, describe_versions
-from benchmarks.measure import Row, measure_restart, run_case
+from benchmarks.measure import measure_newcomers, measure_restart, run_case
 from benchmarks.peers import PEERS
 from benchmarks.plan import Plan, make_plan
 from benchmarks.processes import PROJECT, StartError
@@ -36,7 +36,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(PEERS), help="peers, separated by commas (default: all)")
     parser.add_argument("--clients", help="numbers of clients (default: 200,1000,5000,10000; 20000 is possible)")
     parser.add_argument("--rate", type=float, default=2500, help="messages a second, all clients together")
-    parser.add_argument("--window", type=float, default=20, help="seconds to measure for, at least: a round of pings")
+    parser.add_argument("--window", type=float, default=20, help="seconds to measure for, at least")
     parser.add_argument("--rounds", type=int, default=1, help="how often all cases are run; figures are medians")
     parser.add_argument("--look-every-ms", type=float, default=1.0, help="the load generator's pause (0: none)")
     parser.add_argument("--port", type=int, default=8400, help="first of 100 ports of 127.0.0.1 to use")
@@ -84,7 +84,8 @@ class Ports:
 
 def run(plan: Plan, arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run all cases; what fails is reported, and the rest goes on."""
-    ports, rows, restarts = Ports(arguments.port), [], []
+    ports = Ports(arguments.port)
+    rows, newcomers, restarts = [], [], []
     failures: list[str] = []
 
     @contextlib.contextmanager
@@ -97,19 +98,20 @@ def run(plan: Plan, arguments: argparse.Namespace, folder: Path) -> dict[str, An
 
     for name in {case.peer.name: None for case in plan.cases}:
         PEERS[name].prepare(folder)
-    largest = 0 if arguments.quick else max((case.clients for case in plan.cases), default=0)
     for case in plan.cases:
         with reporting(case.name):
-            with_newcomers = case.peer.name in OURS and case.clients == largest
-            row: Row = run_case(case, ports.next(), arguments.look_every_ms, with_newcomers=with_newcomers)
-            rows.append(row)
-            print(describe_row(row), flush=True)
+            rows.append(run_case(case, ports.next(), arguments.look_every_ms))
+            print(describe_row(rows[-1]), flush=True)
+    largest = {case.peer.name: case for case in sorted(plan.cases, key=lambda case: case.clients)}
     for name in OURS if not arguments.quick else ():
-        if any(row["peer"] == name for row in rows):
+        if name in largest:
+            with reporting(f"{name}, newcomers"):
+                newcomers.append(measure_newcomers(largest[name], ports.next(), arguments.look_every_ms))
+                print(f"{name}: {newcomers[-1]}", flush=True)
             with reporting(f"{name}, restart"):
                 restarts.append(measure_restart(PEERS[name], COMING_BACK, ports.next(), arguments.look_every_ms))
                 print(f"{name}: {restarts[-1]}", flush=True)
-    return {"rows": rows, "restarts": restarts, "left_out": plan.left_out + failures}
+    return {"rows": rows, "newcomers": newcomers, "restarts": restarts, "left_out": plan.left_out + failures}
 
 
 def main() -> None:

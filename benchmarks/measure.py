@@ -1,17 +1,20 @@
 """Runs one case: the peer's programs, the load generator, and what both say."""
 
+import http.client
 import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from benchmarks.load import Load
+from benchmarks.load.recorder import at
 from benchmarks.peers.peer import Peer, Stage
-from benchmarks.plan import FEW_CLIENTS, FIRST_CLIENTS, NEWCOMERS, PRODUCT_INTERVAL_S, Case
+from benchmarks.plan import FEW_CLIENTS, FIRST_CLIENTS, NEWCOMERS, PRODUCT_INTERVAL_S, Case, most_clients
 from benchmarks.processes import Running, cpu_usage, memory_bytes
 
 Row = dict[str, Any]
@@ -61,8 +64,8 @@ def serving(peer: Peer, port: int, interval_s: float) -> Iterator[tuple[Server, 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_case(case: Case, port: int, look_every_ms: float, *, with_newcomers: bool) -> Row:
-    """Measure `case`; `with_newcomers` adds connects per second beside FEW_CLIENTS and beside all of them."""
+def run_case(case: Case, port: int, look_every_ms: float) -> Row:
+    """Measure `case`."""
     peer, interval_s = case.peer, case.interval_s
     patience_s = interval_s + 3
     row: Row = {"peer": peer.name, "clients": case.clients, "interval_s": interval_s}
@@ -74,11 +77,7 @@ def run_case(case: Case, port: int, look_every_ms: float, *, with_newcomers: boo
         load.connect(FIRST_CLIENTS, timeout_s=CONNECT_S)
         time.sleep(max(0.5, min(interval_s, 2.0)))
         empty = memory_bytes(server.pids())
-        present = FIRST_CLIENTS
-        if with_newcomers:
-            present += load.connect(FEW_CLIENTS - present, timeout_s=CONNECT_S)["opened"]
-            row["newcomers"] = {"beside_few": measure_newcomers(load)}
-        row["connects"] = load.connect(case.clients - present, timeout_s=CONNECT_S)
+        row["connects"] = load.connect(case.clients - FIRST_CLIENTS, timeout_s=CONNECT_S)
         time.sleep(case.warm_up * interval_s)
         load.mark(patience_s=patience_s)
         before = cpu_usage(server.pids())
@@ -86,8 +85,8 @@ def run_case(case: Case, port: int, look_every_ms: float, *, with_newcomers: boo
         seen = load.mark(patience_s=patience_s)
         used = cpu_usage(server.pids()) - before
         row["memory_kb"] = (memory_bytes(server.pids()) - empty) / 1024 / max(seen["open"] - FIRST_CLIENTS, 1)
-        if with_newcomers:
-            row["newcomers"]["beside_all"] = measure_newcomers(load)
+        if peer.health_path:
+            row["health_ms"] = measure_health(port, peer.health_path, max(3 * interval_s, 2.0))
     messages = max(seen["messages"], 1)
     row["stream"] = seen
     row["cpu_us"] = used.total * 1e6 / messages
@@ -113,7 +112,47 @@ def find_doubts(case: Case, row: Row) -> Iterator[str]:
         yield f"{seen['behind']:,} clients had not got the last snapshot"
 
 
-def measure_newcomers(load: Load, times: int = 3) -> float:
+def measure_health(port: int, path: str, seconds: float) -> dict[str, float]:
+    """Ask for `path` again and again for `seconds`, so that every sweep over the clients has questions in it.
+
+    Returns how long the answers took, ms, and how many there were. Raises OSError where one says anything but 200.
+    """
+    times: list[float] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        asked = time.perf_counter()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read()
+        times.append((time.perf_counter() - asked) * 1000)
+        connection.close()
+        if answer.status != HTTPStatus.OK:
+            raise OSError(f"{path} answered {answer.status}: {body[:300]!r}")
+        time.sleep(0.01)
+    times.sort()
+    return {"p50": at(times, 0.5), "p99": at(times, 0.99), "max": times[-1], "answers": len(times)}
+
+
+def measure_newcomers(case: Case, port: int, look_every_ms: float) -> Row:
+    """Connects per second on the open stream beside FEW_CLIENTS, and beside all of `case`, on one server."""
+    with (
+        serving(case.peer, port, case.interval_s),
+        Load(port, case.peer.path, look_every_ms=look_every_ms) as load,
+    ):
+        load.connect(FEW_CLIENTS, timeout_s=CONNECT_S)
+        beside_few = connect_newcomers(load)
+        clients = min(case.clients, most_clients() - NEWCOMERS)
+        clients = FEW_CLIENTS + load.connect(clients - FEW_CLIENTS, timeout_s=CONNECT_S)["opened"]
+        return {
+            "peer": case.peer.name,
+            "clients": clients,
+            "beside_few": beside_few,
+            "beside_all": connect_newcomers(load),
+        }
+
+
+def connect_newcomers(load: Load, times: int = 3) -> float:
     """Connects per second of NEWCOMERS more clients on the open stream; they leave again. Median of `times`."""
     rates: list[float] = []
     for _ in range(times):

@@ -46,6 +46,11 @@ class Plan:
     left_out: list[str]
 
 
+def most_clients() -> int:
+    """How many clients the limit of open files allows."""
+    return raise_file_limit() - OTHER_FILES
+
+
 def make_plan(peers: list[str], clients: list[int], *, rate: float, window_s: float, rounds: int) -> Plan:
     """Choose the cases; all peers with N clients come one after the other, so that they see the same machine.
 
@@ -57,7 +62,7 @@ def make_plan(peers: list[str], clients: list[int], *, rate: float, window_s: fl
             left_out.append(f"{name}: {missing}")
         else:
             able.append(PEERS[name])
-    most = raise_file_limit() - OTHER_FILES
+    most = most_clients()
     cases = []
     for _ in range(rounds):
         for wanted in clients:

@@ -22,6 +22,7 @@ def write_page(results: Results, page: Path, pictures: dict[str, Path]) -> None:
         *tabulate(results),
         *shown,
         *tabulate_targets(results),
+        *tabulate_health(results),
         *tabulate_restarts(results),
     ]
     page.write_text(f"{head}{BEGIN}\n\n" + "\n".join(blocks) + f"\n{END}{tail}")
@@ -99,6 +100,20 @@ def tabulate_targets(results: Results) -> Iterator[str]:
         limit = f"{'≤' if target.is_most else '≥'} {target.show(target.limit)}"
         measured = "" if target.measured is None else target.show(target.measured)
         yield f"| {target.what} | {limit} | {measured} | {target.verdict} |"
+    yield ""
+
+
+def tabulate_health(results: Results) -> Iterator[str]:
+    """How long health takes while the stream runs."""
+    rows = [row for row in merge_rounds(results) if "health_ms" in row]
+    if not rows:
+        return
+    yield "| health asked while snapshots go out | clients | answers | ms p50 / p99 / max |"
+    yield "|:--|--:|--:|--:|"
+    for row in rows:
+        health = row["health_ms"]
+        times = f"{health['p50']:.0f} / {health['p99']:.0f} / {health['max']:.0f}"
+        yield f"| {row['peer']} | {row['clients']:,} | {health['answers']:,} | {times} |"
     yield ""
 
 

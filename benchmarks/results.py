@@ -55,7 +55,6 @@ def describe_row(row: Row) -> str:
     """One line for the terminal."""
     stream, connects = row["stream"], row["connects"]
     latency = stream["latency_ms"]
-    newcomers = row.get("newcomers")
     faults = stream["lost"], stream["doubled"], stream["disordered"]
     parts = [
         f"{row['peer']:20} {row['clients']:6,}  every {row['interval_s']:<5g}",
@@ -67,8 +66,8 @@ def describe_row(row: Row) -> str:
     ]
     if any(faults):
         parts.append("lost {}, doubled {}, out of order {}".format(*faults))
-    if newcomers:
-        parts.append(f"newcomers/s {newcomers['beside_few']:,.0f} then {newcomers['beside_all']:,.0f}")
+    if health := row.get("health_ms"):
+        parts.append(f"health after {health['p50']:.0f} ms (p50), {health['max']:.0f} (max)")
     if connects["failures"]:
         parts.append(f"failures: {connects['failures']}")
     return "; ".join(parts + row["notes"])

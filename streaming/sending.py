@@ -10,6 +10,7 @@ itself is used.
 
 import asyncio
 import functools
+import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
@@ -64,25 +65,36 @@ class ServerSend:
 
 
 class UvicornSend(ServerSend):
-    """A SendNow for uvicorn's `websockets-sansio` protocol: straight to the transport while that takes more."""
+    """A SendNow for uvicorn's `websockets-sansio` protocol: straight to the socket while nothing waits before it.
 
-    __slots__ = ("_protocol",)
+    uvloop's own way is to queue what is written and to write it when the loop turns.
+    """
+
+    __slots__ = ("_fd", "_protocol", "_transport")
 
     def __init__(self, send: AsgiSend, protocol: WebSocketsSansIOProtocol) -> None:
         super().__init__(send)
         self._protocol = protocol
+        self._transport = protocol.transport
+        self._fd = protocol.transport.get_extra_info("socket").fileno()
 
     def __call__(self, message: AsgiMessage) -> Awaitable[None] | None:
-        protocol = self._protocol
+        transport = self._transport
         if (
-            message["type"] == "websocket.send"
-            and protocol.writable.is_set()
-            and not protocol.close_sent
-            and not protocol.transport.is_closing()
+            message["type"] != "websocket.send"
+            or transport.get_write_buffer_size()
+            or self._protocol.close_sent
+            or transport.is_closing()  # from here on the number may be another connection's
         ):
-            protocol.transport.write(frame_of(message))
-            return None
-        return super().__call__(message)
+            return super().__call__(message)
+        frame = frame_of(message)
+        try:
+            written = os.write(self._fd, frame)
+        except OSError:  # full, or broken: then the transport meets it, too
+            written = 0
+        if written != len(frame):
+            transport.write(frame[written:])
+        return None
 
 
 class DaphneSend:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.peers.peer import Peer, Stage
+from benchmarks.peers.peer import PING_INTERVAL_S, Peer, Stage
 from benchmarks.processes import Program, raise_file_limit
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
@@ -32,6 +32,7 @@ http {{
             nchan_subscriber websocket;
             nchan_channel_id live;
             nchan_subscriber_first_message newest;
+            nchan_websocket_ping_interval {ping}s;
         }}
         location = /publish {{
             nchan_publisher http;
@@ -59,6 +60,7 @@ class Nchan(Peer):
         """nginx and the publisher."""
         file = stage.folder / "nginx.conf"
         values = {"module": MODULE, "folder": stage.folder, "port": stage.port, "files": raise_file_limit()}
+        values["ping"] = PING_INTERVAL_S
         file.write_text(CONFIGURATION.format(**values))
         nginx = Program([find_nginx() or "nginx", "-c", str(file), "-p", str(stage.folder)], port=stage.port)
         argv = [sys.executable, "-m", "benchmarks.peers.nchan_publisher", str(stage.port), str(stage.interval_s)]

@@ -23,6 +23,7 @@ class Ours(Peer):
     """The dashboard under one of its servers."""
 
     path = "/stream/live"
+    health_path = "/stream/health"
 
     def __init__(self, server: str) -> None:
         self.name = f"ours-{server}"

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from benchmarks.processes import Program
 
+#: Seconds between keep-alive pings, of every peer: what the dashboard itself does.
+PING_INTERVAL_S = 60
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -26,6 +29,8 @@ class Peer:
     about = ""
     #: Where the stream is.
     path = "/"
+    #: Where it says that it is well while it streams; empty where it does not.
+    health_path = ""
     #: Python packages that it needs.
     packages: tuple[str, ...] = ()
     #: Whether each connection gets payloads of its own, made for it.

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.peers.peer import Peer, Stage
+from benchmarks.peers.peer import PING_INTERVAL_S, Peer, Stage
 from benchmarks.processes import Program
 
 
@@ -22,6 +22,7 @@ class TextbookDaphne(Peer):
 
     def _daphne(self, stage: Stage, redis: str = "") -> Program:
         argv = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(stage.port)]
+        argv += ["--ping-interval", str(PING_INTERVAL_S)]
         environment = {
             "BENCH_INTERVAL": str(stage.interval_s),
             "BENCH_REDIS": redis,

@@ -7,6 +7,7 @@ import sys
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from benchmarks.peers.payload import make_payload
+from benchmarks.peers.peer import PING_INTERVAL_S
 
 connections: set[ServerConnection] = set()
 
@@ -25,7 +26,7 @@ async def main() -> None:
     port, interval_s = int(sys.argv[1]), float(sys.argv[2])
     loop = asyncio.get_running_loop()
     previous = None
-    async with serve(hold, "127.0.0.1", port):
+    async with serve(hold, "127.0.0.1", port, ping_interval=PING_INTERVAL_S):
         due = loop.time()
         while True:
             payload = make_payload(previous, interval_s)
