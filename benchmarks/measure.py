@@ -11,7 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from benchmarks.load import Load
+from benchmarks.load import Load, LoadError
 from benchmarks.load.recorder import at
 from benchmarks.peers.peer import Peer, Stage
 from benchmarks.plan import FEW_CLIENTS, FIRST_CLIENTS, NEWCOMERS, PRODUCT_INTERVAL_S, Case, most_clients
@@ -84,6 +84,8 @@ def run_case(case: Case, port: int, look_every_ms: float) -> Row:
         time.sleep(case.watched * interval_s)
         seen = load.mark(patience_s=patience_s)
         used = cpu_usage(server.pids()) - before
+        if not seen["messages"]:
+            raise LoadError("no snapshot arrived")
         row["memory_kb"] = (memory_bytes(server.pids()) - empty) / 1024 / max(seen["open"] - FIRST_CLIENTS, 1)
         if peer.health_path:
             row["health_ms"] = measure_health(port, peer.health_path, max(3 * interval_s, 2.0))

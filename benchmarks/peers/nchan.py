@@ -17,7 +17,7 @@ worker_processes 1;
 worker_rlimit_nofile {files};
 pid {folder}/nginx.pid;
 error_log {folder}/nginx-error.log warn;
-events {{ worker_connections {files}; }}
+events {{ worker_connections {connections}; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/body;
@@ -61,6 +61,7 @@ class Nchan(Peer):
         file = stage.folder / "nginx.conf"
         values = {"module": MODULE, "folder": stage.folder, "port": stage.port, "files": raise_file_limit()}
         values["ping"] = PING_INTERVAL_S
+        values["connections"] = 2 * raise_file_limit()  # nginx closes idle ones when a sixteenth is left
         file.write_text(CONFIGURATION.format(**values))
         nginx = Program([find_nginx() or "nginx", "-c", str(file), "-p", str(stage.folder)], port=stage.port)
         argv = [sys.executable, "-m", "benchmarks.peers.nchan_publisher", str(stage.port), str(stage.interval_s)]
