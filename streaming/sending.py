@@ -2,10 +2,10 @@
 
 Every connection is sent to through a `SendNow`. Under any ASGI server it steps the server's own `send`. Under Daphne
 and uvicorn it writes the frame, made once for all clients, to the socket itself. For uvicorn that saves making the
-frame again and a queue, some 5 µs. Daphne's `send` costs three times as much, never waits (its buffer for a client that does not read
-grows until a ping goes unanswered), and cannot close with 1012 or 1013: see docs/benchmarks.md. Both need the protocol
-object that the servers' `send` belongs to; where that is not as expected (another version, TLS inside Daphne), `send`
-itself is used.
+frame again and a queue, some 5 µs. Daphne's `send` costs three times as much, never waits (its buffer for a client
+that does not read grows until a ping goes unanswered), and cannot close with 1012 or 1013: see docs/benchmarks.md. Both
+need the protocol object that the servers' `send` belongs to; where that is not as expected (another version, TLS inside
+Daphne), `send` itself is used.
 """
 
 import asyncio
