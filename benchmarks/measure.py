@@ -89,7 +89,7 @@ def run_case(case: Case, port: int, look_every_ms: float) -> Row:
         row["memory_kb"] = (memory_bytes(server.pids()) - empty) / 1024 / max(seen["open"] - FIRST_CLIENTS, 1)
         if peer.health_path:
             row["health_ms"] = measure_health(port, peer.health_path, max(3 * interval_s, 2.0))
-    messages = max(seen["messages"], 1)
+    messages = seen["messages"]
     row["stream"] = seen
     row["cpu_us"] = used.total * 1e6 / messages
     row["cpu_us_user"], row["cpu_us_system"] = used.user * 1e6 / messages, used.system * 1e6 / messages

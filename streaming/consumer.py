@@ -59,7 +59,7 @@ async def live(scope: dict[str, Any], receive: Any, send: Any) -> None:
     try:
         if complaint:
             await client.close(BAD_REQUEST, complaint)
-        elif runtime.is_draining:
+        elif hub.is_draining:
             await client.close(COME_BACK)
         while (event := await receive())["type"] != "websocket.disconnect":
             # Whatever a client sends is ignored, up to a small size.

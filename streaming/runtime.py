@@ -59,7 +59,6 @@ class Runtime:
         self.history = HistoryReader()
         self.hub = Hub(keep=settings.STREAM_REPLAY, patience_s=settings.STREAM_SEND_TIMEOUT, history=self.history)
         self.publisher: Publisher | None = None
-        self.is_draining = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def make_publisher(self) -> Publisher:
@@ -79,15 +78,16 @@ class Runtime:
         By default it does for every 700 new objects, which in a storm of connections is every few of them, and each
         time again through those that are there already. What was imported so far is never garbage: it is left out.
         The second generation often enough for what handshakes leave behind. The third, which takes as long as there are
-        connections (0.7 s with 19,000 on Daphne), hardly ever: the hub asks for it when enough of them ended.
+        connections (0.7 s with 19,000 on Daphne), hardly ever: the hub asks for it after a snapshot, when enough of
+        them ended.
         """
         gc.collect()
         gc.freeze()
-        gc.set_threshold(10_000, 5, 1000)
+        gc.set_threshold(10_000, 5, 100)
 
     def start(self, *, with_publisher: bool | None = None) -> None:
         """Start the hub and (None: as STREAM_PUBLISHER says) a publisher. Starting again does nothing."""
-        if self._tasks or self.is_draining:
+        if self._tasks or self.hub.is_draining:
             return
         self.tune_garbage_collection()
         layer = get_channel_layer()
@@ -107,7 +107,6 @@ class Runtime:
 
         Ending again does nothing: under uvicorn both our server and its lifespan ask for it.
         """
-        self.is_draining = True
         await self.hub.drain(settings.STREAM_DRAIN)
         for task in self._tasks:
             task.cancel()

@@ -2,10 +2,10 @@
 
 Every connection is sent to through a `SendNow`. Under any ASGI server it steps the server's own `send`. Under Daphne
 and uvicorn it writes the frame, made once for all clients, to the socket itself. For uvicorn that saves making the
-frame again and a queue, some 5 µs. Daphne's `send` costs three times as much, never waits (its buffer for a client
-that does not read grows until a ping goes unanswered), and cannot close with 1012 or 1013: see docs/benchmarks.md. Both
-need the protocol object that the servers' `send` belongs to; where that is not as expected (another version, TLS inside
-Daphne), `send` itself is used.
+frame again and a queue. Daphne's `send` costs three times as much, never waits (its buffer for a client that does not
+read grows until a ping goes unanswered), and cannot close with 1012 or 1013: see docs/benchmarks.md. Both need the
+protocol object that the servers' `send` belongs to; where that is not as expected (another version), or the server does
+TLS itself, `send` is used.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from typing import Any
 
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.tcp import Connection
+from uvicorn.protocols.utils import is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 
@@ -174,7 +175,7 @@ class DaphneSend:
 def make_send_now(send: AsgiSend) -> ServerSend | DaphneSend:
     """The SendNow of an accepted connection, from its ASGI `send`."""
     protocol = getattr(send, "__self__", None)  # uvicorn: a method of the connection's protocol
-    if isinstance(protocol, WebSocketsSansIOProtocol):
+    if isinstance(protocol, WebSocketsSansIOProtocol) and not is_ssl(protocol.transport):
         return UvicornSend(send, protocol)
     protocol = send.args[0] if isinstance(send, functools.partial) and send.args else None  # Daphne: (protocol)
     transport = getattr(protocol, "transport", None)

@@ -130,6 +130,16 @@ class Server(Process):
         "runserver": [sys.executable, "manage.py", "runserver", "127.0.0.1:{port}"],
         "plain daphne": [str(BIN / "daphne"), "-p", "{port}", "quantum_dashboard.asgi:application"],
         "plain uvicorn": [str(BIN / "uvicorn"), "--port", "{port}", "quantum_dashboard.asgi:application"],
+        "daphne with TLS": [
+            *[str(BIN / "daphne"), "-e"],
+            "ssl:{port}:interface=127.0.0.1:privateKey={folder}/key.pem:certKey={folder}/certificate.pem",
+            "quantum_dashboard.asgi:application",
+        ],
+        "uvicorn with TLS": [
+            *[str(BIN / "uvicorn"), "--port", "{port}", "--ws", "websockets-sansio"],
+            *["--ssl-keyfile", "{folder}/key.pem", "--ssl-certfile", "{folder}/certificate.pem"],
+            "quantum_dashboard.asgi:application",
+        ],
     }
 
     def __init__(self, folder: Path, kind: str = "daphne", **environment: str) -> None:
@@ -146,7 +156,7 @@ class Server(Process):
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
             "PYTHONUNBUFFERED": "1",
         }
-        command = [part.format(port=self.port) for part in self.COMMANDS[kind]]
+        command = [part.format(port=self.port, folder=folder) for part in self.COMMANDS[kind]]
         super().__init__(command, folder / f"server-{number}.log", **{**defaults, **environment})
 
     def start(self) -> "Server":

@@ -121,10 +121,11 @@ def test_a_stuck_client_costs_one_task_however_many_snapshots_pass(monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("left", "present", "is_collected"), [(0, 0, True), (-1, 0, False), (0, 5 * COLLECT_AFTER, False)]
+    ("left", "present", "is_draining", "is_collected"),
+    [(0, 0, False, True), (-1, 0, False, False), (0, 5 * COLLECT_AFTER, False, False), (0, 0, True, False)],
 )
 def test_what_ended_connections_leave_behind_is_collected_once_they_are_many(
-    left: int, present: int, *, is_collected: bool
+    left: int, present: int, *, is_draining: bool, is_collected: bool
 ) -> None:
     async def scenario() -> None:
         hub = Hub()
@@ -137,6 +138,8 @@ def test_what_ended_connections_leave_behind_is_collected_once_they_are_many(
             remains.append(weakref.ref(inbox))
             hub.leave(hub.join(inbox.send))
         del inbox
+        if is_draining:
+            await hub.drain(0)
         await hub.pass_on(make_frame(1.0, None, "{}"))
         assert all(inbox() is None for inbox in remains) is is_collected
 

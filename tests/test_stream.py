@@ -3,13 +3,16 @@
 import asyncio
 import json
 import re
+import ssl
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
+import trustme
 import websocket
 import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection
+from websockets.sync.client import ClientConnection, connect
 
 from streaming.contract import find_violations
 from tests.conftest import StartServer
@@ -94,6 +97,20 @@ def test_every_way_to_start_a_server_streams_from_its_start(start_server: StartS
     server = start_server(kind, DEBUG="true")
     assert_contract([json.dumps(message) for message in server.receive(3)])
     wait_until(lambda: server.health()["ticks"]["published"] >= 3)
+
+
+@pytest.mark.parametrize("kind", ["daphne with TLS", "uvicorn with TLS"])
+def test_what_a_server_encrypts_is_encrypted(start_server: StartServer, tmp_path: Path, kind: str) -> None:
+    """Writing frames to the socket itself, as is done without TLS, would send them in the clear."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    server = start_server(kind)
+    with connect(f"wss://127.0.0.1:{server.port}/stream/live", ssl=trusting) as connection:
+        assert_contract([str(connection.recv(timeout=20)) for _ in range(3)])
 
 
 def test_snapshots_flow_before_the_first_request(start_server: StartServer) -> None:

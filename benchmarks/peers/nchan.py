@@ -59,9 +59,15 @@ class Nchan(Peer):
     def programs(self, stage: Stage) -> Sequence[Program]:
         """nginx and the publisher."""
         file = stage.folder / "nginx.conf"
-        values = {"module": MODULE, "folder": stage.folder, "port": stage.port, "files": raise_file_limit()}
-        values["ping"] = PING_INTERVAL_S
-        values["connections"] = 2 * raise_file_limit()  # nginx closes idle ones when a sixteenth is left
+        files = raise_file_limit()
+        values = {
+            "module": MODULE,
+            "folder": stage.folder,
+            "port": stage.port,
+            "files": files,
+            "connections": 2 * files,  # nginx closes idle ones when a sixteenth is left
+            "ping": PING_INTERVAL_S,
+        }
         file.write_text(CONFIGURATION.format(**values))
         nginx = Program([find_nginx() or "nginx", "-c", str(file), "-p", str(stage.folder)], port=stage.port)
         argv = [sys.executable, "-m", "benchmarks.peers.nchan_publisher", str(stage.port), str(stage.interval_s)]
