@@ -13,6 +13,7 @@ from metrics.inquiry import Inquiry
 from metrics.snapshot import Message
 from streaming.eager import begin
 from streaming.hub import GROUP, Hub, make_frame, make_layer_message
+from streaming.servers import daphne_server
 from streaming.ticker import Ticker
 from tests.processes import ROOT
 
@@ -279,6 +280,30 @@ def test_history_that_answers_late_is_filled_in_before_what_came_meanwhile() -> 
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         asyncio.run(run(monkeypatch))
+
+
+# --- Daphne ---
+
+
+def test_daphne_checks_all_its_connections_in_a_round_but_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Protocol:
+        checks = 0
+
+        def check_timeouts(self) -> None:
+            self.checks += 1
+
+    monkeypatch.setattr(daphne_server.reactor, "callLater", lambda *call: None)
+    server = daphne_server.Server(application=None, endpoints=["tcp:0"])
+    protocols = [Protocol() for _ in range(1000)]
+    server.connections = {protocol: {} for protocol in protocols}
+    server.timeout_checker()
+    assert sum(protocol.checks for protocol in protocols) <= 1000 / daphne_server.CHECK_PARTS + 1
+    gone = next(protocol for protocol in protocols if not protocol.checks)
+    del server.connections[gone]
+    for _ in range(daphne_server.CHECK_PARTS - 1):
+        server.timeout_checker()
+    assert {protocol.checks for protocol in protocols if protocol is not gone} == {1}
+    assert gone.checks == 0
 
 
 # --- the direction of imports ---

@@ -1,12 +1,9 @@
 """The page in a real Chromium, each of its states reached by really causing it."""
 
-import gzip
-import json
 import os
 import re
 import signal
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -348,24 +345,3 @@ def test_a_kiosk_shows_numbers_and_no_controls(browser: Browser, proxy: Proxy) -
     page = browser.open(f"{proxy.url}?kiosk=1", reduced_motion="reduce")
     assert not page.locator("#pause").is_visible()
     assert page.locator("[data-metric=pnl] .value").first.is_visible()
-
-
-@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
-def test_static_files_are_compressed_and_kept_for_ever(kind: str, server: Server, folder: Path) -> None:
-    other = None if kind == "daphne" else Server(folder, kind).start()
-    port = (other or server).port
-    try:
-        manifest = json.loads((ROOT / "staticfiles" / "staticfiles.json").read_text())["paths"]
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/static/{manifest['dashboard/page.js']}", headers={"Accept-Encoding": "gzip"}
-        )
-        with urllib.request.urlopen(request) as answer:
-            assert "immutable" in answer.headers["Cache-Control"]
-            text = gzip.decompress(answer.read()).decode()
-        assert f'"./{Path(manifest["dashboard/connection.js"]).name}"' in text
-        policy = urllib.request.urlopen(f"http://127.0.0.1:{port}/").headers["Content-Security-Policy"]
-        assert "unsafe" not in policy
-        assert "default-src 'none'" in policy
-    finally:
-        if other:
-            other.stop()

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import signal
+from typing import Any
 
+import daphne.server
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.server import Server
 from twisted.internet import reactor
 
 from streaming.runtime import runtime
@@ -21,6 +22,31 @@ from streaming.servers import (
 )
 
 logger = logging.getLogger(__name__)
+
+#: Seconds in which all connections are checked for timeouts and pings that are due, and in how many parts.
+CHECK_ROUND_S, CHECK_PARTS = 2.0, 20
+
+
+class Server(daphne.server.Server):  # type: ignore[misc]  # it has no types
+    """Daphne's server, except that it checks its connections in parts.
+
+    All at once, as it does every 2 seconds, keep everything else waiting: 25 ms with 19,000 connections, and up to
+    133 ms where those that came together are due for their pings together.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._unchecked: list[Any] = []
+
+    def timeout_checker(self) -> None:
+        """Check a part of the connections, and come back for the next; Daphne starts this once."""
+        if not self._unchecked:
+            self._unchecked = list(self.connections)
+        for _ in range(min(len(self._unchecked), 1 + len(self.connections) // CHECK_PARTS)):
+            protocol = self._unchecked.pop()
+            if protocol in self.connections:  # still
+                protocol.check_timeouts()
+        reactor.callLater(CHECK_ROUND_S / CHECK_PARTS, self.timeout_checker)
 
 
 def run(application: Application, address: Address, ready: Ready) -> None:
