@@ -8,8 +8,8 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quantum_dashboard.settings")
 http = get_asgi_application()  # sets Django up: what follows needs it
 
+from streaming.delivery.routing import websockets  # noqa: E402
 from streaming.lifespan import lifespan, start_with_reactor  # noqa: E402
-from streaming.routing import websockets  # noqa: E402
 
 application = ProtocolTypeRouter({"http": http, "websocket": websockets, "lifespan": lifespan})
 start_with_reactor()

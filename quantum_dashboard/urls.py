@@ -3,10 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from streaming.views import dashboard
+from streaming.web.views import dashboard
 
 urlpatterns = [
     path("", dashboard, name="dashboard"),
-    path("stream/", include("streaming.urls")),
+    path("stream/", include("streaming.web.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -14,9 +14,9 @@ from django.conf import settings
 
 from metrics.history.reader import HistoryReader
 from metrics.history.writer import HistoryWriter
-from streaming.hub import Hub
-from streaming.lease import LocalLease, RedisLease
-from streaming.publisher import Publisher
+from streaming.delivery.hub import Hub
+from streaming.publishing.lease import LocalLease, RedisLease
+from streaming.publishing.publisher import Publisher
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,9 @@ from channels.layers import InMemoryChannelLayer
 
 from metrics.history.writer import HistoryWriter
 from metrics.snapshot import Snapshot
-from streaming.hub import COLLECT_AFTER, GROUP, Hub, make_frame
-from streaming.publisher import Publisher
+from streaming.delivery.hub import COLLECT_AFTER, Hub
+from streaming.publishing.publisher import Publisher
+from streaming.wire import GROUP, make_frame
 
 CLIENTS = 500
 

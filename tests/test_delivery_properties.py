@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.snapshot import Message
-from streaming.client import Client
-from streaming.hub import Frame, Hub, make_frame
+from streaming.delivery.client import Client
+from streaming.delivery.hub import Hub
+from streaming.wire import Frame, make_frame
 
 CLIENTS = 3
 

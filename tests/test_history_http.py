@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.models import SnapshotRecord
-from streaming.history_query import MOST_BUCKETS, BadQueryError, parse_query
-from streaming.hub import make_frame
 from streaming.runtime import runtime
+from streaming.web.history_query import MOST_BUCKETS, BadQueryError, parse_query
+from streaming.wire import make_frame
 from tests.test_history import START, make_snapshot, store
 
 RANGE = f"from={START}&to={START + 100}"

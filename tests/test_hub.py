@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming.hub import Hub, make_frame
+from streaming.delivery.hub import Hub
+from streaming.wire import make_frame
 
 Event = Mapping[str, Any]
 

@@ -11,10 +11,11 @@ from channels.layers import InMemoryChannelLayer
 
 from metrics.inquiry import Inquiry
 from metrics.snapshot import Message
-from streaming.eager import begin
-from streaming.hub import GROUP, Hub, make_frame, make_layer_message
+from streaming.delivery.eager import begin
+from streaming.delivery.hub import Hub
+from streaming.publishing.ticker import Ticker
 from streaming.servers import daphne_server
-from streaming.ticker import Ticker
+from streaming.wire import GROUP, make_frame, make_layer_message
 from tests.processes import ROOT
 
 # --- ticks ---
@@ -37,7 +38,7 @@ class FakeLoop:
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeLoop:
     clock = FakeLoop()
     monkeypatch.setattr(
-        "streaming.ticker.asyncio", type("A", (), {"get_running_loop": lambda: clock, "sleep": clock.sleep})
+        "streaming.publishing.ticker.asyncio", type("A", (), {"get_running_loop": lambda: clock, "sleep": clock.sleep})
     )
     return clock
 
@@ -257,7 +258,7 @@ def test_history_that_answers_late_is_filled_in_before_what_came_meanwhile() -> 
             return []
 
     async def run(monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("streaming.hub.HISTORY_PATIENCE_S", 0.01)
+        monkeypatch.setattr("streaming.delivery.hub.HISTORY_PATIENCE_S", 0.01)
         hub = Hub(keep=4, history=LatePast())
         received: list[str] = []
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.origin import OriginGuard
+from streaming.delivery.origin import OriginGuard
 
 OWN = "127.0.0.1:8000"
 

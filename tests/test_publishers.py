@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streaming.lease import RedisLease
+from streaming.publishing.lease import RedisLease
 from tests.conftest import StartServer
 from tests.processes import ROOT, Process, Redis, Server, wait_until
 

@@ -11,10 +11,11 @@ import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from streaming.sending import DaphneSend, ServerSend
+from streaming.delivery.sending import DaphneSend, ServerSend
 
 if TYPE_CHECKING:
-    from streaming.hub import Frame, Hub
+    from streaming.delivery.hub import Hub
+    from streaming.wire import Frame
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
-from metrics import history_admin  # noqa: F401 - registers history
-from metrics.admin_columns import Columns
+from metrics.admin.columns import Columns
 from metrics.choices import SourceKind
 from metrics.models import DataSource
 

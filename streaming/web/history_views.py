@@ -13,8 +13,8 @@ from metrics.history.export import export_csv, export_json
 from metrics.history.response import stream_text
 from metrics.models import SnapshotRecord, SourceSwitch
 from metrics.models.snapshot_record import to_ms
-from streaming.history_query import BadQueryError, HistoryQuery, parse_query
 from streaming.runtime import runtime
+from streaming.web.history_query import BadQueryError, HistoryQuery, parse_query
 
 CONTENT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 

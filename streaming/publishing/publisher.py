@@ -11,14 +11,14 @@ from collections.abc import Callable
 from channels.layers import BaseChannelLayer
 from django.db import Error as DatabaseError
 
-from metrics.choices import ChoiceReader
+from metrics.choice_reader import ChoiceReader
 from metrics.history.reader import HistoryReader
 from metrics.history.writer import HistoryWriter
 from metrics.snapshot import Message, Snapshot, compose_snapshot
 from metrics.sources import Sources
-from streaming.hub import GROUP, make_layer_message
-from streaming.lease import Lease, LocalLease
-from streaming.ticker import Ticker
+from streaming.publishing.lease import Lease, LocalLease
+from streaming.publishing.ticker import Ticker
+from streaming.wire import GROUP, make_layer_message
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from streaming import history_views, views
+from streaming.web import history_views, views
 
 urlpatterns = [
     re_path(r"^health/?$", views.health, name="health"),

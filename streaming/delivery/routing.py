@@ -10,8 +10,8 @@ from typing import Any
 
 from django.conf import settings
 
-from streaming.consumer import live
-from streaming.origin import OriginGuard
+from streaming.delivery.consumer import live
+from streaming.delivery.origin import OriginGuard
 
 PATHS = {"/stream/live", "/stream/live/"}
 

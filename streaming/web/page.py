@@ -8,7 +8,7 @@ from django.conf import settings
 
 from metrics.catalogue import Group, Metric, metrics_of
 from metrics.models import DataSource
-from streaming.hub import Frame
+from streaming.wire import Frame
 
 #: The page's order of groups: what a trader looks at first comes first.
 PAGE_GROUPS = (Group.PORTFOLIO, Group.AI, Group.SYSTEM)

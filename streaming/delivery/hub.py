@@ -13,19 +13,18 @@ import math
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 from channels.layers import BaseChannelLayer
 from django.db import Error as DatabaseError
 
 from metrics.snapshot import Message
-from streaming.client import Client
-from streaming.sending import AsgiSend, make_send_now
+from streaming.delivery.client import Client
+from streaming.delivery.sending import AsgiSend, make_send_now
+from streaming.wire import GROUP, Frame, make_frame
 
 logger = logging.getLogger(__name__)
 
-GROUP = "stream.live"
 #: In how many steps the clients are sent away at the end.
 DRAIN_BATCHES = 20
 #: After how many connections that ended what they leave behind is collected: so many, and this part of those there are.
@@ -36,30 +35,12 @@ LATE_HISTORY_PATIENCE_S = 60.0
 HEALING_PATIENCE_S = 1.0
 
 
-class Frame(NamedTuple):
-    """One snapshot as it goes to the clients. `message` is the ASGI message; nobody may change it."""
-
-    timestamp: float
-    previous: float | None
-    message: Mapping[str, Any]
-
-
 class History(Protocol):
     """Where missed snapshots are fetched from; see metrics.history.reader.HistoryReader."""
 
     async def newest(self, count: int, patience_s: float) -> list[Message]: ...
 
     async def between(self, after: float, before: float, patience_s: float) -> list[Message]: ...
-
-
-def make_layer_message(message: Message) -> dict[str, Any]:
-    """The channel-layer message that carries an encoded snapshot from the publisher to the hubs."""
-    return {"type": "snapshot", **message._asdict()}
-
-
-def make_frame(timestamp: float, previous: float | None, text: str) -> Frame:
-    """The frame of an encoded snapshot."""
-    return Frame(timestamp, previous, {"type": "websocket.send", "text": text})
 
 
 class Hub:

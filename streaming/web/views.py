@@ -8,8 +8,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from streaming.health import report_health
-from streaming.page import PREFERENCES, RANGES, describe_page, page_groups, page_modules
 from streaming.runtime import runtime
+from streaming.web.page import PREFERENCES, RANGES, describe_page, page_groups, page_modules
 
 
 @require_safe

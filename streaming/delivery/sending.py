@@ -20,7 +20,7 @@ from uvicorn.protocols.utils import is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 
-from streaming.eager import begin
+from streaming.delivery.eager import begin
 
 AsgiMessage = Mapping[str, Any]
 AsgiSend = Callable[[AsgiMessage], Coroutine[Any, Any, None]]

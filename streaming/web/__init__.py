@@ -1,0 +1,1 @@
+"""The stream over HTTP: the page, health, history, the newest snapshot."""
