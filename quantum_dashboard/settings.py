@@ -211,8 +211,9 @@ STORAGES = {
 # What is sent is without comments and spaces; the files themselves stay readable.
 SERVESTATIC_MINIFY = True
 
-# Nothing a client may send us is large (runserver reads these two).
-DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = DAPHNE_WEBSOCKET_MAX_FRAME_SIZE = 64 * 1024
+# Bytes of the largest message that a client may send; nothing it sends means anything. The servers close it (1009);
+# runserver reads the other two.
+STREAM_LARGEST_MESSAGE = DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = DAPHNE_WEBSOCKET_MAX_FRAME_SIZE = 4096
 
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^stream/health"]  # monitors ask the process itself, past the proxy
