@@ -8,7 +8,7 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
 
-.PHONY: serve setup test bench bench-history lock format
+.PHONY: serve setup test bench bench-history bench-report lock format
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -45,6 +45,9 @@ bench: .venv/installed-bench
 
 bench-history: .venv/installed
 	@$(BIN)/python -m benchmarks.history
+
+bench-report: .venv/installed-bench
+	@$(BIN)/python -m benchmarks.report
 
 format: .venv/installed-dev
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/djlint --reformat --quiet templates metrics
