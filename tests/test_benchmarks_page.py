@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report
-from benchmarks.results import read_results, write_results
+from benchmarks.results import Results, read_results, write_results
 
 
-def read_recorded() -> tuple[report.Results, report.Results]:
+def read_recorded() -> tuple[Results, Results]:
     return read_results(report.RECORDED / report.RESULTS_NAME), read_results(report.HISTORY)
 
 
