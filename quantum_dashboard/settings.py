@@ -16,7 +16,11 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, EnvValidationError, ValidationError, validate
 from redis.connection import parse_url as parse_redis_url
 
+from quantum_dashboard import __version__
+
 BASE_DIR = Path(__file__).resolve().parent.parent
+# The dashboard's own version.
+VERSION: str = __version__
 
 env = Env(eager=False)  # not eager: all wrong values are reported together, by env.seal() below
 env.read_env(BASE_DIR / ".env", recurse=False)

@@ -23,6 +23,10 @@ class Command(BaseCommand):
     help = "Serve the dashboard until SIGTERM or Ctrl-C."
     requires_system_checks = ()
 
+    def get_version(self) -> str:
+        """What `--version` prints: the dashboard's."""
+        return str(settings.VERSION)
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--server", choices=SERVERS, default=os.environ.get("SERVER") or "daphne")
         parser.add_argument(
