@@ -5,6 +5,8 @@ connections in a thread before each handler; and it keeps the scope for as long 
 consumer that gets nothing through the layer and asks no database needs none of it. Everything else is Channels'.
 """
 
+import functools
+from collections.abc import Coroutine
 from typing import Any
 
 from channels.exceptions import StopConsumer
@@ -22,6 +24,17 @@ class LeanWebsocketConsumer(AsyncWebsocketConsumer):
 
     `scope` holds what the connection began with until `connect` returns; later it is empty.
     """
+
+    groups = ()
+
+    @classmethod
+    def as_asgi(cls, **initkwargs: Any) -> Any:
+        """As in Channels, except that nothing awaits the consumer here: what awaits stays in memory with it."""
+
+        def serve(scope: dict[str, Any], receive: Any, send: Any) -> Coroutine[Any, Any, None]:
+            return cls(**initkwargs)(scope, receive, send)
+
+        return functools.update_wrapper(serve, super().as_asgi(**initkwargs))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Hand each event to its handler until the client is gone; then, however it ended, call `release`."""
