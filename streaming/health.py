@@ -54,6 +54,7 @@ async def report_health(runtime: Runtime) -> Report:
         "history": describe_history(publisher.history) if publisher else None,
         "groups": groups,
         "checks": results,
+        "version": settings.VERSION,
     }
 
 
