@@ -1,96 +1,111 @@
 """The hub: this process's single member of the channel-layer group, which sends each snapshot to its connections.
 
-What it promises: a client gets every snapshot that was published, once and in order, from its first one on. The channel
-layer may lose messages (it delivers at most once); the hub sees that by `previous` and fetches them from history before
-it passes the next one on. The snapshot's text arrives encoded; its frame is made once and shared by all. A sweep sends
-directly, without a task or an await per client, and gives the loop a turn every few milliseconds.
+What it promises: a client gets every snapshot that was published, once and in order, from its first one on; where one
+cannot be had from anywhere, the next one says so. The channel layer may lose messages (it delivers at most once); the
+hub sees that by `previous` and fetches them from the past before it passes the next one on. The snapshot's text arrives
+encoded; its frame is made once and shared by all. A sweep sends directly, without a task or an await per client.
 """
 
 import asyncio
+import itertools
 import logging
-import time
 from collections.abc import Callable
-from typing import Protocol
 
 from channels.layers import BaseChannelLayer
-from django.db import Error as DatabaseError
 
-from metrics.snapshot import Message
-from streaming.delivery.client import Client
+from streaming.delivery.catch_up import CatchUp, Past, PastUnreadableError
+from streaming.delivery.client import FROM_NEXT, Client
 from streaming.delivery.recent import RecentSnapshots
 from streaming.delivery.sending import AsgiSend, AsgiSender, MakeSender
+from streaming.delivery.turns import Turns
 from streaming.wire import GROUP, Frame, read_layer_message
 
 logger = logging.getLogger(__name__)
 
 #: In how many steps the clients are sent away at the end.
 DRAIN_BATCHES = 20
-#: Seconds that a process which starts waits for history, and that a gap waits to be healed from it.
-HISTORY_PATIENCE_S = 2.0
-LATE_HISTORY_PATIENCE_S = 60.0
+#: Seconds that a process which starts waits for the past, and that a gap waits to be healed from it.
+RECALL_PATIENCE_S = 2.0
+LATE_RECALL_PATIENCE_S = 60.0
 HEALING_PATIENCE_S = 1.0
-
-
-class History(Protocol):
-    """Where missed snapshots are fetched from; see metrics.history.reader.HistoryReader."""
-
-    async def newest(self, count: int, patience_s: float) -> list[Message]: ...
-
-    async def between(self, after: float, before: float, patience_s: float) -> list[Message]: ...
+#: How often the past is read again where it ends before what has arrived begins.
+RECALL_ATTEMPTS = 10
+#: How many snapshots a gap may have to be healed from the past for all clients at once; each reads more for itself.
+LARGEST_HEALING = 5000
 
 
 class Hub:
     """Keeps the recent snapshots and this process's clients, and brings the ones to the others."""
-
-    #: Clients that are sent to before the loop gets a turn: under a millisecond. A request takes many turns: with 100
-    #: clients for each, /stream/health took up to 117 ms beside 20,000 of them.
-    sweep_chunk = 40
 
     def __init__(
         self,
         *,
         keep: int = 1200,
         patience_s: float = 30.0,
-        history: History | None = None,
+        past: Past | None = None,
         make_sender: MakeSender = AsgiSender,
         on_swept: Callable[[], None] = lambda: None,
     ) -> None:
         """`keep`: how many snapshots stay for resuming. `patience_s`: how long one send may wait for its client.
 
-        `make_sender`: how to send to a connection. `on_swept`: called when a snapshot has gone to all clients.
+        `past`: who has what this process lacks. `make_sender`: how to send to a connection. `on_swept`: called when a
+        snapshot has gone to all clients.
         """
         self.recent = RecentSnapshots(keep)
         self.patience_s = patience_s
         self.clients: set[Client] = set()
         self.make_sender = make_sender
+        self.term = 0  # of the newest snapshot
         self.left = 0  # connections that ended
-        self.dropped = 0  # snapshots that were not newer than the last
-        self.healed = 0  # snapshots that the channel layer lost and history had
-        self.gaps = 0  # times that history had not all of them either
+        self.dropped = 0  # snapshots that came again
+        self.refused = 0  # snapshots of a publisher whose term was over
+        self.healed = 0  # snapshots that the channel layer lost and the past had
+        self.gaps = 0  # times that the past had not all of them either
+        self.breaks = 0  # times that a publisher did not know what was published before
+        self.forks = 0  # times that one did not continue the newest snapshot
         self.stuck = 0  # clients closed because they did not read
         self.sender: str | None = None  # what sends to the client that came last, by its name
-        self.started = time.time()
+        self.arrived_at: float | None = None  # when the newest snapshot came, on the loop's clock; None: none came yet
         self.is_ready = asyncio.Event()
         self.is_draining = False  # told the clients to come back: nobody new stays
-        self._history = history
+        self._past = past
         self._on_swept = on_swept
-        self._leave = self.leave  # one bound method for all clients
+        self._catch_up = CatchUp(self.recent, past=past, patience_s=patience_s, leave=self.leave)
+        self._turns = Turns()
         self._recalling: asyncio.Task[None] | None = None
 
     # --- the clients ---
 
-    def join(self, send: AsgiSend, *, since: float | None = None) -> Client:
-        """Add an accepted connection: it gets the latest snapshot (or all after `since`), then every new one.
+    @property
+    def catching_up(self) -> int:
+        """How many clients are behind and ready to be sent to."""
+        return self._catch_up.waiting
 
-        `send` is its ASGI send.
+    @property
+    def unread(self) -> int:
+        """Times that what a client missed could not be read for it."""
+        return self._catch_up.unread
+
+    def join(self, send: AsgiSend, *, since: int | None = None) -> Client:
+        """Add an accepted connection: it gets the newest snapshot (or all after the id `since`), then every new one.
+
+        A `since` that is ahead of this process waits for what comes after it. `send` is its ASGI send.
         """
-        recent = self.recent
-        first = max(recent.end - 1, recent.first) if since is None else recent.sequence_after(since)
         sender = self.make_sender(send)
         self.sender = sender.name
-        client = Client(recent, sender, first=first, patience_s=self.patience_s, leave=self._leave)
+        client = Client(sender, self._catch_up, FROM_NEXT if since is None else since)
         self.clients.add(client)
-        client.catch_up()
+        latest = self.recent.latest
+        if latest is None:
+            if since is not None and self._past is not None:
+                self._catch_up.enter(client)
+        elif since is None:
+            client.send(latest)
+        elif latest.id > since:
+            if self.recent.reaches(since) and self.recent.count_after(since) == 1:
+                client.send(latest)
+            else:
+                self._catch_up.enter(client)
         return client
 
     def leave(self, client: Client) -> None:
@@ -100,7 +115,7 @@ class Hub:
             self.left += 1
             if client.was_stuck:
                 self.stuck += 1
-                logger.warning("A client did not read for %.0f s and is closed (1013); it can resume.", self.patience_s)
+                logger.debug("A client did not read for %.0f s and is closed (1013).", self.patience_s)
         client.forget()
 
     # --- passing on ---
@@ -108,49 +123,71 @@ class Hub:
     async def pass_on(self, frame: Frame) -> None:
         """Keep `frame` and send it to every client, after whatever was lost before it.
 
-        One that is not newer than the last is dropped and counted.
+        One of an older term, and one that is not newer than the last, are refused and counted.
         """
         latest = self.recent.latest
-        if latest is not None:
-            if frame.timestamp <= latest.timestamp:
-                self.dropped += 1
-                return
-            if frame.previous is not None and frame.previous > latest.timestamp:
-                for missed in await self._fetch_missed(latest.timestamp, frame):
-                    await self._sweep(missed)
+        if frame.term < self.term:
+            self.refused += 1
+            logger.warning("A publisher of term %d still publishes in term %d; refused.", frame.term, self.term)
+            return
+        if latest is not None and frame.id <= latest.id:
+            self.dropped += 1
+            return
+        self.term = frame.term
+        self.arrived_at = asyncio.get_running_loop().time()
+        if latest is not None and frame.previous != latest.id:
+            await self._join_ends(latest, frame)
         await self._sweep(frame)
 
+    async def _join_ends(self, latest: Frame, frame: Frame) -> None:
+        """Pass on what was published between `latest` and `frame`, or count why it is not known."""
+        if frame.previous is None:
+            self.breaks += 1
+            logger.error("The publisher does not know what came before %d; here %d did.", frame.id, latest.id)
+        elif frame.previous < latest.id:
+            self.forks += 1
+            logger.error("A fork: %d continues %d, but %d was published, too.", frame.id, frame.previous, latest.id)
+        else:
+            for missed in await self._fetch_missed(latest.id, frame):
+                await self._sweep(missed)
+
     async def _sweep(self, frame: Frame) -> None:
-        sequence = self.recent.append(frame)
-        for number, client in enumerate(tuple(self.clients), 1):
-            client.offer(frame, sequence)
-            if number % self.sweep_chunk == 0:
-                await asyncio.sleep(0)
+        """Keep `frame`, the newest, and send it to every client that has all before it."""
+        latest = self.recent.latest
+        before = latest.id if latest is not None else FROM_NEXT
+        self.recent.append(frame)
+        shown = frame.after_a_hole(before) if frame.leaves_hole_after(before) else frame
+        self._catch_up.pause()
+        try:
+            turn = self._turns.begin()
+            for number, client in enumerate(tuple(self.clients)):
+                client.offer(shown, before)
+                if turn.is_over(number):
+                    turn = await self._turns.next()
+        finally:
+            self._catch_up.go_on()
         self._on_swept()
 
-    async def _fetch_missed(self, after: float, frame: Frame) -> list[Frame]:
-        """What history has between `after` and `frame`; waits a little for what its writer has still in hand."""
+    async def _fetch_missed(self, after: int, frame: Frame) -> list[Frame]:
+        """What was published between `after` and `frame`; waits a little for what history's writer has in hand."""
         missed: list[Frame] = []
-        give_up = time.monotonic() + HEALING_PATIENCE_S
-        while self._history is not None and time.monotonic() < give_up:
-            start = missed[-1].timestamp if missed else after
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + HEALING_PATIENCE_S
+        while self._past is not None and loop.time() < give_up and len(missed) < LARGEST_HEALING:
+            start = missed[-1].id if missed else after
             try:
-                found = await self._history.between(start, frame.timestamp, HEALING_PATIENCE_S)
-            except (TimeoutError, DatabaseError) as error:
-                logger.debug("History does not help to close a gap: %s", error)
+                found = await self._past.between(start, frame.id, HEALING_PATIENCE_S, LARGEST_HEALING)
+            except PastUnreadableError as error:
+                logger.debug("The past does not help to close a gap: %s", error)
                 break
-            missed += [Frame(*message) for message in found]
-            if missed and missed[-1].timestamp == frame.previous:
+            missed += found
+            if missed and missed[-1].id == frame.previous:
                 self.healed += len(missed)
                 return missed
             if not found:
                 await asyncio.sleep(0.05)
         self.gaps += 1
-        logger.warning(
-            "A gap stays in the stream between %.3f and %.3f: neither the channel layer nor history has all of it.",
-            after,
-            frame.timestamp,
-        )
+        logger.warning("A gap stays between %d and %d: nobody has all of it. Clients are told.", after, frame.id)
         return missed
 
     async def run(self, layer: BaseChannelLayer) -> None:
@@ -161,8 +198,7 @@ class Hub:
         membership = asyncio.create_task(self._stay_member(layer, channel))
         try:
             while True:
-                received = await layer.receive(channel)
-                await self.pass_on(read_layer_message(received))
+                await self.pass_on(read_layer_message(await layer.receive(channel)))
         finally:
             membership.cancel()
             await asyncio.wait([membership])
@@ -176,35 +212,6 @@ class Hub:
         except Exception as error:  # the layer is away: the membership ends by itself
             logger.debug("Could not leave %s: %s", GROUP, error)
 
-    async def aclose(self) -> None:
-        """End the recall from history, if it still goes on."""
-        if self._recalling is not None:
-            self._recalling.cancel()
-            await asyncio.wait([self._recalling])
-
-    async def recall(self) -> None:
-        """Fill the hub from history, so that a restart loses nothing of what clients may resume from.
-
-        Returns when that is done, or after HISTORY_PATIENCE_S; it then goes on until history answers.
-        """
-        if self._recalling is None and self._history is not None:
-            self._recalling = asyncio.create_task(self._recall_from(self._history))
-        if self._recalling is not None:
-            await asyncio.wait([self._recalling], timeout=HISTORY_PATIENCE_S)
-            if not self._recalling.done():
-                logger.warning("Starting without the recent snapshots: history does not answer yet.")
-        self.is_ready.set()
-
-    async def _recall_from(self, history: History) -> None:
-        while True:
-            try:
-                found = await history.newest(self.recent.keep, LATE_HISTORY_PATIENCE_S)
-                break
-            except (TimeoutError, DatabaseError) as error:
-                logger.debug("History does not answer: %s", error)
-                await asyncio.sleep(HISTORY_PATIENCE_S)
-        self.recent.put_before([Frame(*message) for message in found])
-
     async def _stay_member(self, layer: BaseChannelLayer, channel: str) -> None:
         """Join again and again: layers forget members after `expiry` or `group_expiry`, however alive they are."""
         pause_s = min(getattr(layer, "expiry", 60), getattr(layer, "group_expiry", 86400)) / 3
@@ -215,7 +222,48 @@ class Hub:
             except Exception as error:  # the layer is away; its return is seen at the next turn
                 logger.debug("Could not renew the membership of %s: %s", GROUP, error)
 
+    # --- the start ---
+
+    async def recall(self) -> None:
+        """Fill the recent snapshots from the past, so that a restart loses nothing of what clients may resume from.
+
+        Returns when that is done, or after RECALL_PATIENCE_S; it then goes on until the past answers.
+        """
+        if self._recalling is None and self._past is not None:
+            self._recalling = asyncio.create_task(self._recall_from(self._past))
+        if self._recalling is not None:
+            await asyncio.wait([self._recalling], timeout=RECALL_PATIENCE_S)
+            if not self._recalling.done():
+                logger.warning("Starting without the recent snapshots: history does not answer yet.")
+        self.is_ready.set()
+
+    async def _recall_from(self, past: Past) -> None:
+        """Read the newest snapshots until that succeeds, and until they join what has arrived meanwhile."""
+        for attempt in itertools.count():
+            try:
+                found = await past.newest(self.recent.keep, LATE_RECALL_PATIENCE_S)
+            except PastUnreadableError as error:
+                logger.debug("The past does not answer: %s", error)
+                await asyncio.sleep(RECALL_PATIENCE_S)
+                continue
+            oldest = self.recent.oldest
+            older = [frame for frame in found if oldest is None or frame.id < oldest.id]
+            is_joined = oldest is None or oldest.previous is None or (older and older[-1].id >= oldest.previous)
+            if is_joined or attempt >= RECALL_ATTEMPTS:
+                break
+            await asyncio.sleep(0.2)  # the last one before is on its way into history
+        self.recent.put_before(older)
+        if older:
+            self.term = max(self.term, older[-1].term)
+
     # --- the end ---
+
+    async def aclose(self) -> None:
+        """End the recall from history, if it still goes on, and what clients are still sent."""
+        await self._catch_up.aclose()
+        if self._recalling is not None:
+            self._recalling.cancel()
+            await asyncio.wait([self._recalling])
 
     async def drain(self, within_s: float) -> None:
         """Tell all clients to come back (1012), in batches spread over `within_s` seconds so that they do in turn."""

@@ -1,56 +1,63 @@
 """The recent snapshots of this process and their order: what clients resume and catch up from."""
 
-from bisect import bisect_right
-from collections import deque
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from streaming.wire import Frame
 
 
 class RecentSnapshots:
-    """The newest `keep` frames, each with a sequence number of this process.
-
-    Numbers count on from 0, the first frame that arrived here; what is recalled from before it has negative ones.
-    """
+    """The newest `keep` frames (for a while an eighth more), by id."""
 
     def __init__(self, keep: int) -> None:
-        self._frames: deque[Frame] = deque(maxlen=keep)
-        self.end = 0  # the number that the next frame will get
+        self.keep = keep
+        self._slack = keep // 8 + 1  # removing the oldest moves all the others: not for each one
+        self._frames: list[Frame] = []
+        self._ids: list[int] = []
 
-    @property
-    def first(self) -> int:
-        """Number of the oldest frame that is kept."""
-        return self.end - len(self._frames)
-
-    @property
-    def keep(self) -> int:
-        """How many frames are kept."""
-        return self._frames.maxlen or 1
+    def __len__(self) -> int:
+        return len(self._frames)
 
     @property
     def latest(self) -> Frame | None:
         return self._frames[-1] if self._frames else None
 
-    def frame(self, sequence: int) -> Frame | None:
-        """The frame with this number, the oldest one kept where it is gone already, None where it is yet to come."""
-        if sequence >= self.end:
-            return None
-        return self._frames[max(sequence - self.first, 0)]
+    @property
+    def oldest(self) -> Frame | None:
+        return self._frames[0] if self._frames else None
 
-    def sequence_after(self, timestamp: float) -> int:
-        """Number of the first frame newer than `timestamp` (Unix seconds)."""
-        return self.first + bisect_right(self._frames, timestamp, key=lambda frame: frame.timestamp)
-
-    def append(self, frame: Frame) -> int:
-        """Keep `frame`, the newest; returns its number."""
+    def append(self, frame: Frame) -> None:
+        """Keep `frame`, which is newer than all that are kept."""
         self._frames.append(frame)
-        self.end += 1
-        return self.end - 1
+        self._ids.append(frame.id)
+        if len(self._ids) >= self.keep + self._slack:
+            del self._frames[: -self.keep], self._ids[: -self.keep]
 
     def put_before(self, older: Sequence[Frame]) -> None:
-        """Keep as many of the `older` frames (oldest first) as there is room for, left of what is kept already."""
-        oldest = self._frames[0].timestamp if self._frames else None
-        missing = [frame for frame in older if oldest is None or frame.timestamp < oldest]
+        """Keep as many of the `older` frames (oldest first) as there is room for, before those that are kept."""
         room = self.keep - len(self._frames)
-        if room:  # numbers count from the newest, so that those of what is here already stay
-            self._frames.extendleft(reversed(missing[-room:]))
+        missing = [frame for frame in older if not self._ids or frame.id < self._ids[0]]
+        if room > 0 and missing:
+            self._frames[:0] = missing[-room:]
+            self._ids[:0] = [frame.id for frame in missing[-room:]]
+
+    def after(self, id: int, at_most: int) -> Sequence[Frame]:  # noqa: A002 - the wire's word
+        """The oldest frames that are newer than `id`, oldest first."""
+        first = bisect_right(self._ids, id)
+        return self._frames[first : first + at_most]
+
+    def count_after(self, id: int) -> int:  # noqa: A002
+        """How many frames are newer than `id`."""
+        return len(self._ids) - bisect_right(self._ids, id)
+
+    def before(self, id: int) -> Frame | None:  # noqa: A002
+        """The newest frame that is older than `id`."""
+        place = bisect_left(self._ids, id)
+        return self._frames[place - 1] if place else None
+
+    def reaches(self, id: int) -> bool:  # noqa: A002
+        """Whether all that was published after `id` is kept here, as far as this process knows."""
+        if not self._frames:
+            return False
+        oldest = self._frames[0]
+        return id >= oldest.id or (oldest.previous is not None and id >= oldest.previous)

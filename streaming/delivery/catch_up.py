@@ -1,0 +1,196 @@
+"""Brings clients that are behind up to date: all of them within one budget of the loop's time.
+
+However many they are and however much they lack, they get the loop for two milliseconds at a time, and not at all while
+a new snapshot goes out: who has everything comes first. What is older than the recent snapshots is read from the past,
+a page at a time, for a few clients at once, so that memory stays bounded.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from streaming.delivery.client import Client
+from streaming.delivery.recent import RecentSnapshots
+from streaming.wire import Frame
+
+logger = logging.getLogger(__name__)
+
+#: Seconds of the loop's time for all who catch up, in one turn.
+SLICE_S = 0.002
+#: Snapshots that one client is sent before the next client has its turn.
+BURST = 16
+#: Clients for which the past is read at once, and how many snapshots at a time.
+READERS, PAGE = 8, 200
+#: Seconds that a client waits for what is older than the recent snapshots, before it is told that it is missing.
+PAST_PATIENCE_S = 10.0
+#: The close code of a client that does not read: try again later (IANA's registry of WebSocket close codes).
+TRY_AGAIN_LATER = 1013
+
+
+class PastUnreadableError(Exception):
+    """Nobody who keeps the past answers; the message says why."""
+
+
+class Past(Protocol):
+    """Where snapshots are fetched from that this process has not."""
+
+    async def newest(self, count: int, patience_s: float) -> list[Frame]:
+        """The newest `count`, oldest first. Raises PastUnreadableError after `patience_s` seconds."""
+
+    async def between(self, after: int, before: int | None, patience_s: float, at_most: int) -> list[Frame]:
+        """The oldest ones between two ids (exclusive; None: no end), oldest first. Raises as `newest`."""
+
+
+class CatchUp:
+    """The clients that are behind. An Attendant (streaming.delivery.client)."""
+
+    def __init__(
+        self,
+        recent: RecentSnapshots,
+        *,
+        past: Past | None,
+        patience_s: float,
+        leave: Callable[[Client], None],
+        slice_s: float = SLICE_S,
+    ) -> None:
+        """`patience_s`: how long one send may wait for its client. `leave`: called with a client that is gone."""
+        self._recent = recent
+        self._past = past
+        self._patience_s = patience_s
+        self._slice_s = slice_s
+        self.leave = leave
+        self.unread = 0  # times that the past could not be read for a client
+        self._queue: deque[Client] = deque()
+        self._may_go_on = asyncio.Event()
+        self._may_go_on.set()
+        self._readers = asyncio.Semaphore(READERS)
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many clients stand in the queue; those that wait for their own sockets do not."""
+        return len(self._queue)
+
+    def enter(self, client: Client) -> None:
+        """See Attendant."""
+        client.is_behind = True
+        self._queue.append(client)
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+
+    def wait(self, client: Client, rest: Awaitable[None]) -> None:
+        """See Attendant."""
+        client.is_behind = True
+        client.waiting = asyncio.create_task(self._wait(client, rest))
+
+    def pause(self) -> None:
+        """Send nothing to those in the queue until `go_on` is called."""
+        self._may_go_on.clear()
+
+    def go_on(self) -> None:
+        """Send to those in the queue again."""
+        self._may_go_on.set()
+
+    async def aclose(self) -> None:
+        """Send nothing more to those in the queue."""
+        self._queue.clear()
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+
+    async def _run(self) -> None:
+        """Serve the queue until it is empty."""
+        try:
+            while self._queue:
+                await self._may_go_on.wait()
+                until = time.perf_counter() + self._slice_s
+                while self._queue:
+                    self._serve(self._queue.popleft())
+                    if time.perf_counter() >= until:
+                        break
+                await asyncio.sleep(0)
+        finally:
+            self._running = None
+
+    def _serve(self, client: Client) -> None:
+        """Send one client what it may have in one turn, and queue it again where that was not all."""
+        if client.is_gone:
+            return
+        if not self._recent.reaches(client.after) and self._past is not None and not client.past_is_read:
+            client.waiting = asyncio.create_task(self._send_past(client, self._past))
+            return
+        frames = self._recent.after(client.after, BURST)
+        if not frames:
+            client.is_behind = client.past_is_read = False
+            return
+        for frame in frames:
+            if not self._send(client, frame):
+                return
+        self._queue.append(client)
+
+    def _send(self, client: Client, frame: Frame) -> bool:
+        """Send `frame`, or tell with it that what came before cannot be had; as Client.send."""
+        after = client.after
+        return client.send(frame.after_a_hole(after) if frame.leaves_hole_after(after) else frame)
+
+    async def _wait(self, client: Client, rest: Awaitable[None]) -> None:
+        """Await the rest of a send, then have the client served again."""
+        if await self._settle(client, rest):
+            client.waiting = None
+            self.enter(client)
+
+    async def _settle(self, client: Client, rest: Awaitable[None]) -> bool:
+        """Await the rest of a send; False where the client is gone. One that does not read is closed (1013)."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await rest
+        except TimeoutError:
+            client.was_stuck = True
+            await client.close(TRY_AGAIN_LATER)
+        except (OSError, RuntimeError):
+            self.leave(client)
+        except Exception:
+            logger.exception("Sending to a client failed in a way that no server should; it is let go.")
+            self.leave(client)
+        return not client.is_gone
+
+    async def _send_past(self, client: Client, past: Past) -> None:
+        """Send what is older than the recent snapshots, at the client's pace, then have it served from those."""
+        async with self._readers:
+            while not client.is_gone and not self._recent.reaches(client.after):
+                oldest = self._recent.oldest
+                before = oldest.id if oldest else None
+                try:
+                    page = await past.between(client.after, before, PAST_PATIENCE_S, PAGE)
+                except PastUnreadableError as error:
+                    self.unread += 1
+                    logger.warning("A client cannot be sent what it missed after %d: %s", client.after, error)
+                    break
+                if not page:
+                    break
+                await self._send_page(client, page)
+        if not client.is_gone:
+            client.past_is_read = True
+            client.waiting = None
+            self.enter(client)
+
+    async def _send_page(self, client: Client, page: list[Frame]) -> None:
+        """Send `page`, or as much of it as the client stays for."""
+        for number, frame in enumerate(page, 1):
+            after, client.after = client.after, frame.id
+            shown = frame.after_a_hole(after) if frame.leaves_hole_after(after) else frame
+            if not await self._settle(client, push(client, shown)):
+                return
+            if number % BURST == 0:
+                await asyncio.sleep(0)
+                await self._may_go_on.wait()
+
+
+async def push(client: Client, frame: Frame) -> None:
+    """Send `frame` and wait until that is done; raises what the client's sender raises."""
+    rest = client.send_now(frame)
+    if rest is not None:
+        await rest

@@ -1,0 +1,37 @@
+"""Shares the loop by time: who has much to do works for a turn, then gives everybody else theirs."""
+
+import asyncio
+import time
+from typing import NamedTuple
+
+#: Seconds of a turn: short where others need little time (a request takes many turns), as long as theirs where they
+#: need much: so a sweep gets half of the loop, whatever comes in between. Measured: with 40 clients a turn, however
+#: long it took, snapshots were up to 49 s old beside a loop of reconnecting clients.
+SHORTEST_S, LONGEST_S = 0.001, 0.025
+#: How many steps are taken between two looks at the clock.
+STEPS = 16
+
+
+class Turn(NamedTuple):
+    """Until when (time.perf_counter) its owner may go on."""
+
+    until: float
+
+    def is_over(self, step: int) -> bool:
+        """To be asked after each step, counted from 0."""
+        return step % STEPS == STEPS - 1 and time.perf_counter() >= self.until
+
+
+class Turns:
+    """One worker's turns."""
+
+    def begin(self) -> Turn:
+        """The first turn."""
+        return Turn(time.perf_counter() + SHORTEST_S)
+
+    async def next(self) -> Turn:
+        """Give everybody else a turn; the next one is as long as theirs was, within limits."""
+        left = time.perf_counter()
+        await asyncio.sleep(0)
+        now = time.perf_counter()
+        return Turn(now + min(max(now - left, SHORTEST_S), LONGEST_S))
