@@ -1,26 +1,63 @@
-"""The publisher: at each tick it reads the sources, composes a snapshot, hands it to history and to the channel layer.
+"""The publisher: at each tick it reads the sources, composes a snapshot, and publishes it.
 
-A tick waits for nothing longer than its deadlines below: not for the database, not for Redis, not for a client.
+A tick waits for nothing longer than its deadlines: not for the database, not for Redis, not for a client. Where the
+outlet decides what is published (Redis), history gets a snapshot when the outlet has said so. Where it does not answer,
+nobody knows yet: the snapshot is held, and the next tick learns from the stream's head whether it was published.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
-from channels.layers import BaseChannelLayer
 from django.db import Error as DatabaseError
+from redis.exceptions import RedisError
 
-from metrics.choice_reader import ChoiceReader
-from metrics.history.reader import HistoryReader
+from metrics.choices import Choices
 from metrics.history.writer import HistoryWriter
-from metrics.snapshot import Message, Snapshot, compose_snapshot
-from metrics.sources import Sources
-from streaming.publishing.lease import Lease, LocalLease
+from metrics.reading import Readings
+from metrics.snapshot import Snapshot, compose_snapshot, decode_snapshot, next_id
+from streaming.publishing.lease import Lease
+from streaming.publishing.outlet import Outcome, Outlet
 from streaming.publishing.ticker import Ticker
-from streaming.wire import GROUP, make_layer_message
 
 logger = logging.getLogger(__name__)
+
+#: Seconds in which those who know the past tell a new leader what was published last.
+LEARNING_PATIENCE_S = 2.0
+#: How many of the newest snapshots a new leader hands from the outlet to history, which may lack some.
+RECOVERED = 1000
+
+
+class Head(NamedTuple):
+    """The newest snapshot that somebody knows."""
+
+    id: int
+    term: int
+
+
+class ReadsChoices(Protocol):
+    """See metrics.choice_reader.ChoiceReader."""
+
+    async def read(self, patience_s: float) -> Choices: ...
+
+    async def aclose(self) -> None: ...
+
+
+class ReadsSources(Protocol):
+    """See metrics.sources.Sources."""
+
+    async def read(self, choices: Choices, deadline_s: float) -> Readings: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Past(Protocol):
+    """Who may know what was published last; see streaming.past."""
+
+    async def head(self, patience_s: float) -> Head | None:
+        """The newest snapshot in history. Raises TimeoutError and django.db.Error."""
 
 
 class Publisher:
@@ -28,25 +65,32 @@ class Publisher:
 
     def __init__(
         self,
-        layer: BaseChannelLayer,
+        outlet: Outlet,
+        lease: Lease,
         *,
         interval_s: float,
         history: HistoryWriter,
-        lease: Lease | None = None,
-        last_known: Callable[[], float | None] = lambda: None,
+        choices: ReadsChoices,
+        sources: ReadsSources,
+        past: Past,
+        seen: Callable[[], Head | None] = lambda: None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        """`last_known` tells the timestamp of the newest snapshot this process has seen, whoever published it."""
-        self._layer = layer
+        """`seen`: the newest snapshot that this process has seen, whoever published it. `wall`: Unix seconds."""
+        self._outlet = outlet
+        self.lease = lease
         self.history = history
-        self._past = HistoryReader()  # not the hub's, which may be busy with all that it recalls
-        self._lease = lease or LocalLease()
-        self._last_known = last_known
-        self._choices = ChoiceReader()
-        self._sources = Sources()
+        self.choices = choices
+        self._sources = sources
+        self._past = past
+        self._seen = seen
+        self._wall = wall
         self._ticker = Ticker(interval_s)
-        self._last: float | None = None
+        self._last: int | None = None  # the id of the newest snapshot that is known to be published
+        self._held: Snapshot | None = None  # the one that nobody knows of whether it is published
         self._failing_since: float | None = None
         self.interval_s = interval_s
+        self.error = ""  # why the outlet took the last snapshot not; empty where it did
         self.published = 0
         self.failed = 0
 
@@ -57,75 +101,161 @@ class Publisher:
 
     @property
     def is_leader(self) -> bool:
-        return self._lease.is_held
+        return self.lease.is_held
 
     async def run(self) -> None:
         """Publish at every tick until cancelled."""
+        await self._learn_head()
         async with asyncio.TaskGroup() as beside:  # where one of them dies, all end, and start again
-            beside.create_task(self._lease.keep())
+            beside.create_task(self.lease.keep())
             beside.create_task(self.history.run())
-            was_leader = False
+            tenure = 0
             async for _ in self._ticker:
-                is_leader = self._lease.is_held
-                if is_leader and not was_leader:
-                    await self._continue_chain()
-                was_leader = is_leader
-                if is_leader:
+                if self.lease.is_held and self.lease.term != tenure:
+                    await self._take_over()
+                    tenure = self.lease.term
+                if self.lease.is_held:
                     await self.publish()
 
-    async def _continue_chain(self) -> None:
-        """Learn from history what the publisher before this one published last, where it answers in time."""
-        try:
-            newest = await self._past.newest(1, patience_s=2.0)
-        except (TimeoutError, DatabaseError) as error:
-            logger.debug("History does not tell the last snapshot: %s", error)
-            return
-        if newest:
-            self._last = max(newest[-1].timestamp, self._last or 0.0)
-
     async def run_once(self) -> Snapshot | None:
-        """Publish one snapshot; None where the lease cannot be had."""
-        await self._lease.take()
+        """Publish one snapshot; None where the lease cannot be had or the outlet does not take it."""
+        await self._learn_head()
+        await self.lease.take()
         try:
-            await self._continue_chain()
-            return await self.publish() if self._lease.is_held else None
+            if not self.lease.is_held:
+                return None
+            await self._take_over()
+            return await self.publish()
         finally:
-            await self._lease.give_back()
+            await self.lease.give_back()
 
-    async def publish(self) -> Snapshot:
-        """Read, compose and send one snapshot; a channel layer that fails is logged once and counted."""
-        choices = await self._choices.read(patience_s=min(0.1, self.interval_s / 10))
+    # --- what was published before ---
+
+    async def _learn_head(self) -> None:
+        """Learn the newest snapshot and term from whoever knows one, before the first tenure."""
+        try:
+            self._note(await self._past.head(LEARNING_PATIENCE_S))
+        except (TimeoutError, OSError, DatabaseError) as error:
+            logger.debug("History does not tell the newest snapshot: %s", error)
+        self._note(self._seen())
+
+    def _note(self, head: Head | None) -> None:
+        """Take note of a snapshot that was published."""
+        if head is None:
+            return
+        self.lease.known_term = max(self.lease.known_term, head.term)
+        if self._held is not None and head.id == self._held.id:
+            self._confirm_held()
+        if self._last is None or head.id > self._last:
+            self._last = head.id
+
+    def _confirm_held(self) -> None:
+        """The held snapshot was published."""
+        if self._held is not None:
+            self.published += 1
+            self.history.add(self._held, self.lease.term)
+            self._held = None
+
+    async def _take_over(self) -> None:
+        """Begin a tenure: know what was published before, and hand history what it may not have got."""
+        self._held = None  # of a tenure before; if it was published, the outlet has it
+        await self._learn_head()
+        await self._recover(None)
+
+    async def _recover(self, after: int | None) -> None:
+        """Hand history what the outlet has (None: the newest) and whoever published it may not have handed on."""
+        try:
+            async with asyncio.timeout(LEARNING_PATIENCE_S):
+                if after is None:
+                    found = await self._outlet.newest(RECOVERED)
+                else:
+                    found = await self._outlet.between(after, None)
+        except (TimeoutError, OSError, RedisError) as error:
+            logger.debug("The outlet does not tell what was published: %s", error)
+            return
+        for message in found:
+            try:
+                self.history.add(decode_snapshot(message.text), message.term)
+            except ValueError as error:
+                logger.warning("Snapshot %d cannot be read and is not kept: %s", message.id, error)
+            self._note(Head(message.id, message.term))
+
+    # --- publishing ---
+
+    async def publish(self) -> Snapshot | None:
+        """Read, compose and publish one snapshot; None where it was not, or nobody knows whether it was."""
+        choices = await self.choices.read(patience_s=min(0.1, self.interval_s / 10))
         readings = await self._sources.read(choices, deadline_s=min(0.5, self.interval_s / 2))
-        previous = max((t for t in (self._last, self._last_known()) if t is not None), default=None)
-        timestamp = round(time.time(), 3)
-        if previous is not None:  # the wall clock may stand still or be set back; the stream's time never is
-            timestamp = max(timestamp, round(previous + 0.001, 3))
-        snapshot = compose_snapshot(choices, readings, timestamp=timestamp, previous=previous, interval=self.interval_s)
-        self._last = timestamp
-        self.history.add(snapshot)
-        await self._send(snapshot.to_message())
-        return snapshot
-
-    async def _send(self, message: Message) -> None:
+        self._note(self._seen())
         try:
             async with asyncio.timeout(min(1.0, self.interval_s)):
-                await self._layer.group_send(GROUP, make_layer_message(message))
-        except Exception as error:  # each layer has its own; the next tick tries again
-            self.failed += 1
-            if self._failing_since is None:
-                self._failing_since = time.monotonic()
-                why = str(error) or type(error).__name__
-                logger.warning("The channel layer takes no snapshots (%s); trying at each tick.", why)
+                return await self._commit(choices, readings)
+        except Exception as error:  # each layer and each outlet has its own; the next tick tries again
+            self._note_failure(error)
+            return None
+
+    async def _commit(self, choices: Choices, readings: Readings) -> Snapshot | None:
+        """Publish a snapshot of `readings` after the newest one, whichever that turns out to be."""
+        while self.lease.is_held:
+            now = self._wall()
+            snapshot = compose_snapshot(
+                choices,
+                readings,
+                id=next_id(self._last, now),
+                previous=self._last,
+                timestamp=round(now, 3),
+                interval=self.interval_s,
+            )
+            if not self._outlet.decides:
+                self._last = snapshot.id
+                self.history.add(snapshot, self.lease.term)
+            held, self._held = self._held, snapshot if self._outlet.decides else None
+            outcome, head = await self._outlet.publish(snapshot.to_encoded(self.lease.term), self.lease.holder)
+            self._held = None
+            if outcome is Outcome.PUBLISHED:
+                if self._outlet.decides:
+                    self._last = snapshot.id
+                    self.history.add(snapshot, self.lease.term)
+                self.published += 1
+                self._note_success()
+                return snapshot
+            if outcome is Outcome.LOST:
+                self.lease.note_lost()
+                break
+            self._held = held
+            await self._learn_from(head)
+        return None
+
+    async def _learn_from(self, head: int | None) -> None:
+        """The stream goes on from `head`, which is not the snapshot that was known as the newest."""
+        if self._held is not None and head == self._held.id:
+            self._note(Head(head, self.lease.term))
         else:
-            self.published += 1
-            if self._failing_since is not None:
-                away_s = time.monotonic() - self._failing_since
-                self._failing_since = None
-                logger.info("The channel layer takes snapshots again, after %.0f s.", away_s)
+            await self._recover(self._last or 0)
+            if head is not None:
+                self._last = max(head, self._last or 0)
+
+    def _note_failure(self, error: Exception) -> None:
+        self.failed += 1
+        self.error = describe(error)
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
+            logger.warning("The channel layer takes no snapshots (%s); trying at each tick.", self.error)
+
+    def _note_success(self) -> None:
+        self.error = ""
+        if self._failing_since is not None:
+            away_s = time.monotonic() - self._failing_since
+            self._failing_since = None
+            logger.info("The channel layer takes snapshots again, after %.0f s.", away_s)
 
     async def aclose(self) -> None:
         """Write what history still waits for, and let go of the sources' connections and threads."""
         await self.history.aclose()
-        self._past.close()
         await self._sources.aclose()
-        await self._choices.aclose()
+        await self.choices.aclose()
+
+
+def describe(error: Exception) -> str:
+    """What an exception says, or what it is where it says nothing."""
+    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
