@@ -11,7 +11,7 @@ from metrics.choices import Choices, SourceKind
 from metrics.reading import Problem, Reading
 
 
-class Message(NamedTuple):
+class EncodedSnapshot(NamedTuple):
     """A snapshot as it travels: encoded once, with what tells its place in the chain (Unix seconds)."""
 
     timestamp: float
@@ -50,9 +50,9 @@ class Snapshot:
         }
         return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
-    def to_message(self) -> Message:
+    def to_encoded(self) -> EncodedSnapshot:
         """Encode, with the place in the chain beside the text."""
-        return Message(self.timestamp, self.previous, self.encode())
+        return EncodedSnapshot(self.timestamp, self.previous, self.encode())
 
 
 def format_time(timestamp: float) -> str:

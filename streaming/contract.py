@@ -21,12 +21,13 @@ KEYS = (
     "observed",
 )
 
-Message = dict[str, Any]
+#: What a client decoded; nothing is known of what is in it.
+DecodedMessage = dict[str, Any]
 LONGEST_INTERVAL_S = 86_400
 LATEST = 253_402_300_799.0  # the end of the year 9999, the last that ISO 8601 writes in four digits
 
 
-def find_violations(text: str, before: Message | None = None) -> tuple[Message, list[str]]:
+def find_violations(text: str, before: DecodedMessage | None = None) -> tuple[DecodedMessage, list[str]]:
     """Return a message decoded and everything in it that breaks the contract, one sentence each.
 
     `before` is the message that came before it on the same connection. What cannot be decoded is returned as {}.
@@ -61,7 +62,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def check_time(message: Message) -> list[str]:
+def check_time(message: DecodedMessage) -> list[str]:
     """The times' types and agreement."""
     timestamp, previous, interval = message["timestamp"], message["previous"], message["interval"]
     if not is_number(timestamp):
@@ -80,7 +81,7 @@ def check_time(message: Message) -> list[str]:
     return violations
 
 
-def check_sequence(message: Message, before: Message) -> list[str]:
+def check_sequence(message: DecodedMessage, before: DecodedMessage) -> list[str]:
     """Order, gaps and spacing."""
     if not is_number(before.get("timestamp")):
         return []
@@ -95,7 +96,7 @@ def check_sequence(message: Message, before: Message) -> list[str]:
     return []
 
 
-def check_provenance(message: Message) -> list[str]:
+def check_provenance(message: DecodedMessage) -> list[str]:
     """Sources, problems and observed."""
     sources, problems, observed = message["sources"], message["problems"], message["observed"]
     if not all(isinstance(part, dict) for part in (sources, problems, observed)):
@@ -111,7 +112,7 @@ def check_provenance(message: Message) -> list[str]:
     return violations
 
 
-def check_values(message: Message) -> list[str]:
+def check_values(message: DecodedMessage) -> list[str]:
     """Each metric's type and range, and that null has a reason."""
     violations = []
     for metric in CATALOGUE:

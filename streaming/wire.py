@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from metrics.snapshot import Message
+from metrics.snapshot import EncodedSnapshot
 
 #: The channel-layer group that every process's hub is a member of.
 GROUP = "stream.live"
@@ -17,9 +17,9 @@ class Frame(NamedTuple):
     message: Mapping[str, Any]
 
 
-def make_layer_message(message: Message) -> dict[str, Any]:
+def make_layer_message(snapshot: EncodedSnapshot) -> dict[str, Any]:
     """The channel-layer message that carries an encoded snapshot from the publisher to the hubs."""
-    return {"type": "snapshot", **message._asdict()}
+    return {"type": "snapshot", **snapshot._asdict()}
 
 
 def make_frame(timestamp: float, previous: float | None, text: str) -> Frame:

@@ -48,7 +48,7 @@ def store(*snapshots: Snapshot) -> None:
 def test_a_snapshot_comes_back_as_the_very_message_that_was_published() -> None:
     snapshot = make_snapshot(START + 0.123, cpu=56.21, latency=158, regime="bull", pnl=-0.01, exposure=0.62)
     store(snapshot)
-    assert read_newest(1) == [snapshot.to_message()]
+    assert read_newest(1) == [snapshot.to_encoded()]
 
 
 @pytest.mark.django_db

@@ -114,7 +114,7 @@ def test_other_methods_are_refused() -> None:
 def test_latest_is_the_newest_snapshot_and_503_before_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime.hub, "_frames", type(runtime.hub._frames)(maxlen=10))
     assert get("", "/stream/latest").status_code == 503
-    runtime.hub._frames.append(make_frame(*make_snapshot(START).to_message()))
+    runtime.hub._frames.append(make_frame(*make_snapshot(START).to_encoded()))
     response = get("", "/stream/latest")
     assert response.body == make_snapshot(START).encode()
     assert get("", "/stream/latest", **{"If-None-Match": response["ETag"]}).status_code == 304

@@ -10,7 +10,7 @@ import pytest
 from channels.layers import InMemoryChannelLayer
 
 from metrics.inquiry import Inquiry
-from metrics.snapshot import Message
+from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.eager import begin
 from streaming.delivery.hub import Hub
 from streaming.publishing.ticker import Ticker
@@ -216,7 +216,7 @@ def test_no_membership_expires_under_a_client_that_stays(options: dict[str, int]
                 layer._clean_expired()
                 assert layer.groups.get(GROUP), "the membership has expired"
                 await asyncio.sleep(0.05)
-            await layer.group_send(GROUP, make_layer_message(Message(1.0, None, "{}")))
+            await layer.group_send(GROUP, make_layer_message(EncodedSnapshot(1.0, None, "{}")))
             while not received:  # noqa: ASYNC110 - polled
                 await asyncio.sleep(0.01)
         running.cancel()
@@ -227,10 +227,10 @@ def test_no_membership_expires_under_a_client_that_stays(options: dict[str, int]
 
 def test_a_hub_that_starts_recalls_history_before_anybody_may_join() -> None:
     class Past:
-        async def newest(self, count: int, patience_s: float) -> list[Message]:
-            return [Message(1.0, None, "1"), Message(2.0, 1.0, "2")]
+        async def newest(self, count: int, patience_s: float) -> list[EncodedSnapshot]:
+            return [EncodedSnapshot(1.0, None, "1"), EncodedSnapshot(2.0, 1.0, "2")]
 
-        async def between(self, after: float, before: float, patience_s: float) -> list[Message]:
+        async def between(self, after: float, before: float, patience_s: float) -> list[EncodedSnapshot]:
             return []
 
     async def run() -> None:
@@ -250,11 +250,11 @@ def test_history_that_answers_late_is_filled_in_before_what_came_meanwhile() -> 
     answer = asyncio.Event()
 
     class LatePast:
-        async def newest(self, count: int, patience_s: float) -> list[Message]:
+        async def newest(self, count: int, patience_s: float) -> list[EncodedSnapshot]:
             await answer.wait()
-            return [Message(float(n), n - 1.0, str(n)) for n in range(1, 6)]
+            return [EncodedSnapshot(float(n), n - 1.0, str(n)) for n in range(1, 6)]
 
-        async def between(self, after: float, before: float, patience_s: float) -> list[Message]:
+        async def between(self, after: float, before: float, patience_s: float) -> list[EncodedSnapshot]:
             return []
 
     async def run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from typing import Protocol
 from channels.layers import BaseChannelLayer
 from django.db import Error as DatabaseError
 
-from metrics.snapshot import Message
+from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.client import Client
 from streaming.delivery.sending import AsgiSend, make_send_now
 from streaming.wire import GROUP, Frame, make_frame
@@ -38,9 +38,9 @@ HEALING_PATIENCE_S = 1.0
 class History(Protocol):
     """Where missed snapshots are fetched from; see metrics.history.reader.HistoryReader."""
 
-    async def newest(self, count: int, patience_s: float) -> list[Message]: ...
+    async def newest(self, count: int, patience_s: float) -> list[EncodedSnapshot]: ...
 
-    async def between(self, after: float, before: float, patience_s: float) -> list[Message]: ...
+    async def between(self, after: float, before: float, patience_s: float) -> list[EncodedSnapshot]: ...
 
 
 class Hub:

@@ -14,7 +14,7 @@ from django.db import Error as DatabaseError
 from metrics.choice_reader import ChoiceReader
 from metrics.history.reader import HistoryReader
 from metrics.history.writer import HistoryWriter
-from metrics.snapshot import Message, Snapshot, compose_snapshot
+from metrics.snapshot import EncodedSnapshot, Snapshot, compose_snapshot
 from metrics.sources import Sources
 from streaming.publishing.lease import Lease, LocalLease
 from streaming.publishing.ticker import Ticker
@@ -103,13 +103,13 @@ class Publisher:
         snapshot = compose_snapshot(choices, readings, timestamp=timestamp, previous=previous, interval=self.interval_s)
         self._last = timestamp
         self.history.add(snapshot)
-        await self._send(snapshot.to_message())
+        await self._send(snapshot.to_encoded())
         return snapshot
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, snapshot: EncodedSnapshot) -> None:
         try:
             async with asyncio.timeout(min(1.0, self.interval_s)):
-                await self._layer.group_send(GROUP, make_layer_message(message))
+                await self._layer.group_send(GROUP, make_layer_message(snapshot))
         except Exception as error:  # each layer has its own; the next tick tries again
             self.failed += 1
             if self._failing_since is None:

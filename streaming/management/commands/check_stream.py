@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
 
 from metrics.catalogue import CATALOGUE
-from streaming.contract import LONGEST_INTERVAL_S, Message, find_violations, is_number
+from streaming.contract import LONGEST_INTERVAL_S, DecodedMessage, find_violations, is_number
 
 SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
@@ -28,7 +28,7 @@ def make_address(url: str) -> str:
     return urlunsplit((SCHEMES[parts.scheme], parts.netloc, path, parts.query, ""))
 
 
-def show(message: Message) -> str:
+def show(message: DecodedMessage) -> str:
     """One message on one readable line, whatever is in it."""
     values = []
     problems, chosen = (
@@ -43,7 +43,7 @@ def show(message: Message) -> str:
     return f"{message.get('datetime')}  {'  '.join(values)}  [{sources}]"
 
 
-def patience_after(before: Message | None) -> float:
+def patience_after(before: DecodedMessage | None) -> float:
     """Seconds to wait for the next message: three intervals where one came that says them, else ten."""
     interval: Any = (before or {}).get("interval")
     return max(3 * float(interval), 1) if is_number(interval) and 0 < interval < LONGEST_INTERVAL_S else 10
@@ -79,7 +79,7 @@ class Command(BaseCommand):
     async def check_messages(self, address: str, count: int, timeout_s: float | None) -> int:
         """Print `count` messages as they come and return how many of them break the contract."""
         failed = 0
-        before: Message | None = None
+        before: DecodedMessage | None = None
         async with connect(address, open_timeout=timeout_s or 10) as connection:
             for number in range(1, count + 1):
                 patience_s = timeout_s or patience_after(before)
