@@ -4,22 +4,9 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from metrics.catalogue import CATALOGUE, Group, InvalidValueError
-from metrics.choices import SourceKind
+from metrics.catalogue import CATALOGUE, Group, InvalidValueError, SourceKind, metrics_of
 from metrics.reading import Problem
-from metrics.snapshot import format_time
-
-#: Every key of a message, in its order.
-KEYS = (
-    "timestamp",
-    "datetime",
-    *(metric.key for metric in CATALOGUE),
-    "previous",
-    "interval",
-    "sources",
-    "problems",
-    "observed",
-)
+from metrics.snapshot import KEYS, format_time
 
 #: What a client decoded; nothing is known of what is in it.
 DecodedMessage = dict[str, Any]
@@ -103,13 +90,24 @@ def check_provenance(message: DecodedMessage) -> list[str]:
         return ["sources, problems and observed are not all objects"]
     keys = {metric.key for metric in CATALOGUE}
     violations = []
-    if set(sources) != set(Group) or not all(is_known(kind, set(SourceKind)) for kind in sources.values()):
+    needed = {group for group in Group if not is_before_its_time(message, group)}
+    if not sources or not needed <= set(sources) <= set(Group):
+        violations.append(f"sources is {sources!r}, not those of {', '.join(sorted(needed))}")
+    if not all(is_known(kind, set(SourceKind)) for kind in sources.values()):
         violations.append(f"sources is {sources!r}, not one of {', '.join(SourceKind)} for each group")
     if not set(problems) <= keys or not all(is_known(problem, set(Problem)) for problem in problems.values()):
         violations.append(f"problems is {problems!r}, not metrics with one of {', '.join(Problem)}")
     if not set(observed) <= set(Group) or not all(map(is_number, observed.values())):
         violations.append(f"observed is {observed!r}, not groups with Unix seconds")
     return violations
+
+
+def is_before_its_time(message: DecodedMessage, group: Group) -> bool:
+    """Whether nothing is known of `group`, as in a snapshot from before it existed: then it may have no source."""
+    keys = [metric.key for metric in metrics_of(group)]
+    return group not in message["observed"] and all(
+        message[key] is None and message["problems"].get(key) == Problem.MISSING for key in keys
+    )
 
 
 def check_values(message: DecodedMessage) -> list[str]:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from metrics.catalogue import CATALOGUE, Group
 from metrics.choices import DEFAULT_CHOICES
 from metrics.reading import Problem, Reading
-from metrics.snapshot import compose_snapshot
-from streaming.contract import KEYS, find_violations
+from metrics.snapshot import KEYS, compose_snapshot
+from streaming.contract import find_violations
 
 START = 1_735_174_460.0
 

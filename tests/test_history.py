@@ -13,8 +13,7 @@ from django.db import OperationalError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics.catalogue import CATALOGUE, Group
-from metrics.choices import SourceKind
+from metrics.catalogue import CATALOGUE, Group, SourceKind
 from metrics.history import writer as writing
 from metrics.history.buckets import summarise
 from metrics.history.export import export_csv, export_json

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.catalogue import CATALOGUE, METRICS, Group, InvalidValueError
-from metrics.choices import DEFAULT_CHOICES, SourceChoice, SourceKind
+from metrics.catalogue import CATALOGUE, METRICS, Group, InvalidValueError, SourceKind
+from metrics.choices import DEFAULT_CHOICES, SourceChoice
 from metrics.parsing import parse_value
 from metrics.reading import Problem, Reading
-from metrics.snapshot import compose_snapshot
+from metrics.snapshot import KEYS, compose_snapshot
 from metrics.sources.redis import Answer, compose_reading, judge_heartbeat, keys_of, safe_address
-from streaming.contract import KEYS, find_violations
+from streaming.contract import find_violations
 
 NOW = 1_735_174_460.0
 

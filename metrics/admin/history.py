@@ -12,8 +12,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from metrics.catalogue import METRICS
-from metrics.choices import SourceKind
+from metrics.catalogue import METRICS, Group, SourceKind
 from metrics.history.export import PAGE, SNAPSHOT_COLUMNS, snapshot_line, to_csv
 from metrics.history.response import stream_text
 from metrics.models import SnapshotRecord, SourceSwitch
@@ -35,7 +34,7 @@ RANGES = {
     "1h": ("last hour", 3600),
     "24h": ("last 24 hours", 86400),
 }
-SOURCE_FIELDS = ("source_system", "source_ai", "source_portfolio")
+SOURCE_FIELDS = [group.source_column for group in Group]
 
 
 class ReadOnly:
@@ -121,16 +120,13 @@ def source_filter(field: str) -> type[admin.SimpleListFilter]:
     return SourceFilter
 
 
-def show(key: str) -> Any:
+def value_column(key: str) -> Any:
     """A list column with a metric's value as people read it."""
     metric = METRICS[key]
 
     @admin.display(description=metric.label, ordering=None)
     def column(record: SnapshotRecord) -> str:
-        value = getattr(record, key)
-        if value is None:
-            return "—"
-        return f"{value:.{metric.decimals}f}" if metric.type is float else str(value)
+        return metric.show(getattr(record, key))
 
     return column
 
@@ -139,7 +135,7 @@ def show(key: str) -> Any:
 class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
     """Every published snapshot, newest first."""
 
-    list_display = ("time", *map(show, METRICS), "sources", "problems_text")
+    list_display = ("time", *map(value_column, METRICS), "sources", "problems_text")
     list_filter = (TimeRange, ProblemFilter, *map(source_filter, SOURCE_FIELDS))
     search_fields = ("problems",)
     search_help_text = (
@@ -158,7 +154,7 @@ class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
 
     @admin.display(description="sources")
     def sources(self, record: SnapshotRecord) -> str:
-        return ", ".join(f"{field.removeprefix('source_')}: {getattr(record, field)}" for field in SOURCE_FIELDS)
+        return ", ".join(f"{group}: {kind}" for group, kind in record.to_snapshot().sources.items())
 
     @admin.display(description="problems")
     def problems_text(self, record: SnapshotRecord) -> str:

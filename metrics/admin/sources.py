@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from metrics.admin.columns import Columns
-from metrics.choices import SourceKind
+from metrics.catalogue import SourceKind
 from metrics.models import DataSource
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ class DataSourceAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: DataSource | None = None) -> bool:
         """A group always has a source."""
         return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DataSource]:
+        """The groups there are."""
+        return super().get_queryset(request).filter(pk__in=DataSource.known())
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list of groups."""

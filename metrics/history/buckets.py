@@ -20,8 +20,9 @@ def summarise(start: float, end: float, step_s: float) -> Iterator[Row]:
     """Yield one row per bucket of `step_s` seconds that holds a snapshot with start <= timestamp < end, oldest first.
 
     A row has `time` (the bucket's start, a multiple of `step_s`, Unix seconds), `count`, `problems` (summed), `sources`
-    (the kinds that occur, by group), `min`, `mean`, `max` and `last` for each number, `last` for each text: the
-    value in the bucket's last snapshot, null where it was. Blocking. Raises django.db.Error.
+    (the kinds that occur, by group; without groups that did not exist yet), `min`, `mean`, `max` and `last` for each
+    number, `last` for each text: the value in the bucket's last snapshot, null where it was. Blocking. Raises
+    django.db.Error.
     """
     step_ms = max(round(step_s * 1000), 1)
     bucket = ExpressionWrapper(F("time_ms") / Value(step_ms), output_field=BigIntegerField())
@@ -46,8 +47,8 @@ AGGREGATES: dict[str, Any] = {
     **{f"{metric.key}_mean": Avg(metric.key) for metric in NUMBERS},
     **{f"{metric.key}_max": Max(metric.key) for metric in NUMBERS},
     # Of the three kinds the first and the last in the alphabet say whether there is more than one.
-    **{f"{group}_first": Min(f"source_{group}") for group in Group},
-    **{f"{group}_last": Max(f"source_{group}") for group in Group},
+    **{f"{group}_first": Min(group.source_column) for group in Group},
+    **{f"{group}_last": Max(group.source_column) for group in Group},
 }
 
 
@@ -63,7 +64,11 @@ def finish(page: list[Any], step_ms: int) -> Iterator[Row]:
             "time": row["bucket"] * step_ms / 1000,
             "count": row["count"],
             "problems": row["problems_sum"],
-            "sources": {group: sorted({row[f"{group}_first"], row[f"{group}_last"]}) for group in Group},
+            "sources": {
+                group: sorted({row[f"{group}_first"], row[f"{group}_last"]})
+                for group in Group
+                if row[f"{group}_first"]  # null where the group did not exist in all of the bucket
+            },
             **{metric.key: summary_of(metric.key, row, last[row["last_ms"]]) for metric in CATALOGUE},
         }
 

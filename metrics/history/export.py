@@ -10,26 +10,22 @@ from metrics.catalogue import CATALOGUE, Group
 from metrics.history.buckets import NUMBERS, Row, summarise
 from metrics.models import SnapshotRecord, SourceSwitch
 from metrics.models.snapshot_record import to_ms
-from metrics.snapshot import Snapshot, format_time
+from metrics.snapshot import KEYS, Snapshot, format_time
 
 #: Snapshots read from the database, and sent, at once.
 PAGE = 1000
 
-SNAPSHOT_COLUMNS = (
-    "timestamp",
-    "datetime",
-    *(metric.key for metric in CATALOGUE),
-    "previous",
-    "interval",
-    *(f"source_{group}" for group in Group),
-    "problems",
-)
+SOURCE_COLUMNS = [group.source_column for group in Group]
+#: The message's keys in their order; the sources have a column each, `observed` has none.
+SNAPSHOT_COLUMNS = [
+    column for key in KEYS if key != "observed" for column in (SOURCE_COLUMNS if key == "sources" else [key])
+]
 BUCKET_COLUMNS = (
     "time",
     "datetime",
     "count",
     "problems",
-    *(f"source_{group}" for group in Group),
+    *SOURCE_COLUMNS,
     *(f"{metric.key}_{part}" for metric in NUMBERS for part in ("min", "mean", "max", "last")),
     *(f"{metric.key}_last" for metric in CATALOGUE if not metric.is_number),
 )
@@ -90,15 +86,10 @@ def export_csv(start: float, end: float, step_s: float | None) -> Iterator[str]:
 
 def snapshot_line(snapshot: Snapshot) -> list[Any]:
     """A snapshot's cells, in the order of SNAPSHOT_COLUMNS."""
-    return [
-        snapshot.timestamp,
-        format_time(snapshot.timestamp),
-        *(snapshot.values[metric.key] for metric in CATALOGUE),
-        snapshot.previous,
-        snapshot.interval,
-        *(snapshot.sources[group] for group in Group),
-        " ".join(f"{key}:{problem}" for key, problem in snapshot.problems.items()),
-    ]
+    cells = snapshot.to_dict()
+    cells["problems"] = " ".join(f"{key}:{problem}" for key, problem in snapshot.problems.items())
+    cells.update({group.source_column: kind for group, kind in snapshot.sources.items()})
+    return [cells.get(column) for column in SNAPSHOT_COLUMNS]
 
 
 def bucket_line(row: Row) -> list[Any]:
@@ -108,7 +99,7 @@ def bucket_line(row: Row) -> list[Any]:
         format_time(row["time"]),
         row["count"],
         row["problems"],
-        *("+".join(row["sources"][group]) for group in Group),
+        *("+".join(row["sources"].get(group, ())) for group in Group),
         *(row[metric.key][part] for metric in NUMBERS for part in ("min", "mean", "max", "last")),
         *(row[metric.key]["last"] for metric in CATALOGUE if not metric.is_number),
     ]

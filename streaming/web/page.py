@@ -7,11 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from metrics.catalogue import Group, Metric, metrics_of
-from metrics.models import DataSource
 from streaming.wire import Frame
-
-#: The page's order of groups: what a trader looks at first comes first.
-PAGE_GROUPS = (Group.PORTFOLIO, Group.AI, Group.SYSTEM)
 
 RANGES = (("5m", "5 min"), ("1h", "1 h"), ("6h", "6 h"), ("24h", "24 h"), ("7d", "7 d"))
 PREFERENCES = (
@@ -29,9 +25,9 @@ def page_modules() -> list[str]:
 
 def page_groups() -> list[dict[str, Any]]:
     """The groups in the page's order, each with `key`, `label` and `metrics`."""
-    labels = dict(DataSource.GROUPS)
     return [
-        {"key": group.value, "label": labels[group.value], "metrics": list(metrics_of(group))} for group in PAGE_GROUPS
+        {"key": group.value, "label": group.label, "metrics": list(metrics_of(group))}
+        for group in sorted(Group, key=lambda group: group.page_place)
     ]
 
 

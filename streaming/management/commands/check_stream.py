@@ -36,9 +36,7 @@ def show(message: DecodedMessage) -> str:
     )
     for metric in CATALOGUE:
         value, problem = message.get(metric.key), problems.get(metric.key)
-        is_float = metric.type is float and isinstance(value, float)
-        shown = "—" if value is None else f"{value:.{metric.decimals}f}" if is_float else f"{value}"
-        values.append(f"{metric.key} {shown}" + (f" ({problem})" if problem else ""))
+        values.append(f"{metric.key} {metric.show(value)}" + (f" ({problem})" if problem else ""))
     sources = " ".join(f"{group}={source}" for group, source in chosen.items())
     return f"{message.get('datetime')}  {'  '.join(values)}  [{sources}]"
 
