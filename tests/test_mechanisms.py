@@ -1,9 +1,7 @@
-"""The small mechanisms that promises rest on: ticks, questions, eager coroutines, membership, imports."""
+"""The small mechanisms that promises rest on: ticks, questions, eager coroutines, membership."""
 
-import ast
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from streaming.delivery.hub import Hub
 from streaming.publishing.ticker import Ticker
 from streaming.servers import daphne_server
 from streaming.wire import GROUP, make_frame, make_layer_message
-from tests.processes import ROOT
 
 # --- ticks ---
 
@@ -305,19 +302,3 @@ def test_daphne_checks_all_its_connections_in_a_round_but_few_at_once(monkeypatc
         server.timeout_checker()
     assert {protocol.checks for protocol in protocols if protocol is not gone} == {1}
     assert gone.checks == 0
-
-
-# --- the direction of imports ---
-
-FORBIDDEN = {"metrics": {"streaming", "quantum_dashboard"}, "streaming": {"quantum_dashboard"}}
-
-
-@pytest.mark.parametrize("room", FORBIDDEN)
-def test_the_direction_of_imports_is_never_reversed(room: str) -> None:
-    for file in (ROOT / room).rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names.append(node.module)
-            for name in names:
-                assert name.split(".")[0] not in FORBIDDEN[room], f"{file.relative_to(Path(ROOT))} imports {name}"
