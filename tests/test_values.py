@@ -93,6 +93,32 @@ def test_whatever_is_written_is_a_value_in_range_or_refused(metric: object, raw:
     assert not isinstance(value, float) or math.isfinite(value)
 
 
+# --- for people ---
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown", "with_unit"),
+    [
+        ("cpu", 56.0, "56.00", "56.00 %"),
+        ("accuracy", 0.7835, "0.783", "0.783 ratio"),
+        ("sharpe", 1.2, "1.20", "1.20"),
+        ("positions", 14, "14", "14"),
+        ("latency", 158, "158", "158 ms"),
+        ("regime", "bull", "bull", "bull"),
+        ("cpu", None, "—", "—"),
+        ("cpu", "high", "high", "high %"),
+        ("cpu", 10**400, str(10**400), f"{10**400} %"),
+        ("cpu", math.nan, "nan", "nan %"),
+        ("latency", [1], "[1]", "[1] ms"),
+    ],
+)
+def test_a_value_is_shown_with_its_decimals_and_whatever_else_as_it_is(
+    key: str, value: object, shown: str, with_unit: str
+) -> None:
+    assert METRICS[key].show(value) == shown
+    assert METRICS[key].show(value, with_unit=True) == with_unit
+
+
 # --- Redis's answers ---
 
 
