@@ -1,6 +1,7 @@
 # make serve   sets itself up and serves the dashboard      make test   sets itself up and runs every check
 # make lock    renews constraints.txt                        make setup  only sets up
 # make bench   measures what a message costs, beside other servers (docs/benchmarks.md; BENCH_ARGS=--quick: 90 seconds)
+# make hooks   has git run the quick checks before each commit, mypy before each push (CONTRIBUTING.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +9,7 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
 
-.PHONY: serve setup test bench bench-history lock format
+.PHONY: serve setup test bench bench-history bench-report hooks lock format
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -45,6 +46,12 @@ bench: .venv/installed-bench
 
 bench-history: .venv/installed
 	@$(BIN)/python -m benchmarks.history
+
+bench-report: .venv/installed-bench
+	@$(BIN)/python -m benchmarks.report
+
+hooks: .venv/installed-dev
+	@$(BIN)/pre-commit install
 
 format: .venv/installed-dev
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/djlint --reformat --quiet templates metrics

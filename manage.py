@@ -2,15 +2,27 @@
 """Django's command line."""
 
 import os
+import platform
 import sys
 
+import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+
+from quantum_dashboard import __version__
+
+
+def describe_version() -> str:
+    """What a report of a fault should name."""
+    return f"Quantum Trader Dashboard {__version__} (Django {django.get_version()}, Python {platform.python_version()})"
 
 
 def main() -> None:
     """Run the command; a wrong setting is a message, not a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quantum_dashboard.settings")
+    if sys.argv[1:] in (["version"], ["--version"]):  # Django would name its own alone, as `django-admin version` does
+        sys.stdout.write(f"{describe_version()}\n")
+        return
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:

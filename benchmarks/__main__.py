@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import json
 import shlex
 import signal
 import sys
@@ -18,11 +17,10 @@ from benchmarks.measure import measure_newcomers, measure_restart, run_case
 from benchmarks.peers import PEERS
 from benchmarks.plan import Plan, make_plan
 from benchmarks.processes import PROJECT, StartError
-from benchmarks.report import write_page
+from benchmarks.report import DOCUMENTS, RECORDED, RESULTS_NAME, write_report
 from benchmarks.results import describe_row, write_results
 from benchmarks.targets import describe_targets
 
-PAGE = PROJECT / "docs" / "benchmarks.md"
 CLIENTS, QUICK_CLIENTS = [200, 1000, 5000, 10_000], [200, 1000]
 #: Clients that come back after a restart, and peers whose restart and newcomers are measured.
 COMING_BACK = 5000
@@ -43,10 +41,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--output",
         type=Path,
-        help="folder for latest.json and a page of the results (default: build/benchmarks; a run of all peers and "
-        "numbers of clients goes into benchmarks/results and docs/benchmarks.md)",
+        help="folder for the results and a page of them (default: build/benchmarks; a run of all peers and numbers of "
+        "clients goes into benchmarks/results and docs/benchmarks.md)",
     )
-    parser.add_argument("--report-only", action="store_true", help="run nothing, write the page again")
     arguments = parser.parse_args()
     arguments.only = [name.strip() for name in arguments.only.split(",")]
     if unknown := [name for name in arguments.only if name not in PEERS]:
@@ -59,15 +56,13 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def find_places(arguments: argparse.Namespace) -> tuple[Path, Path]:
-    """Where the results and the page go: a run that says everything replaces what the project shows."""
+    """The folders of the results and of the page: a run that says everything replaces what the project shows."""
     is_whole = not arguments.quick and {*PEERS} == {*arguments.only} and {*CLIENTS} <= {*arguments.clients}
-    if arguments.output is None and (is_whole or arguments.report_only):
-        return PROJECT / "benchmarks" / "results" / "latest.json", PAGE
+    if arguments.output is None and is_whole:
+        return RECORDED, DOCUMENTS
     folder: Path = (arguments.output or PROJECT / "build" / "benchmarks").resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    page = folder / PAGE.name
-    page.write_text(PAGE.read_text())
-    return folder / "latest.json", page
+    return folder, folder
 
 
 class Ports:
@@ -118,38 +113,33 @@ def main() -> None:
     """Run and report."""
     arguments = parse_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server is left behind
-    file, page = find_places(arguments)
-    if not arguments.report_only:
-        began = time.monotonic()
-        plan = make_plan(
-            arguments.only,
-            arguments.clients,
-            rate=arguments.rate,
-            window_s=arguments.window,
-            rounds=arguments.rounds,
-        )
-        for reason in plan.left_out:
-            print(f"Left out: {reason}", flush=True)
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            results = run(plan, arguments, Path(folder))
-        results = {
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": f"make bench BENCH_ARGS={shlex.quote(shlex.join(sys.argv[1:]))}"
-            if sys.argv[1:]
-            else "make bench",
-            "seconds": round(time.monotonic() - began),
-            "rate": arguments.rate,
-            "look_every_ms": arguments.look_every_ms,
-            "machine": describe_machine(),
-            "versions": describe_versions(),
-            **results,
-        }
-        write_results(results, file)
-    else:
-        results = json.loads(file.read_text())
-    from benchmarks.plots import draw_plots  # only here: matplotlib takes its time
-
-    write_page(results, page, draw_plots(results, page.parent / "benchmarks"))
+    results_folder, page_folder = find_places(arguments)
+    began = time.monotonic()
+    plan = make_plan(
+        arguments.only,
+        arguments.clients,
+        rate=arguments.rate,
+        window_s=arguments.window,
+        rounds=arguments.rounds,
+    )
+    for reason in plan.left_out:
+        print(f"Left out: {reason}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        measured = run(plan, arguments, Path(folder))
+    words = shlex.quote(shlex.join(sys.argv[1:]))
+    results = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": f"make bench BENCH_ARGS={words}" if sys.argv[1:] else "make bench",
+        "seconds": round(time.monotonic() - began),
+        "rate": arguments.rate,
+        "look_every_ms": arguments.look_every_ms,
+        "machine": describe_machine(),
+        "versions": describe_versions(),
+        **measured,
+    }
+    file = results_folder / RESULTS_NAME
+    write_results(results, file)
+    page = write_report(results_folder, page_folder)
     print(*describe_targets(results), f"Written: {page}, {file}", sep="\n")
 
 

@@ -4,23 +4,24 @@ For each size it fills a SQLite database of its own with a snapshot every 3 s, s
 HTTP, as the page does: the whole range in 400 points, the newest hour, the whole range as CSV; and the admin's list.
 """
 
-import json
 import os
 import random
 import re
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
+
+from benchmarks.report import DOCUMENTS, HISTORY, RECORDED, write_report
+from benchmarks.results import Results, Row, write_results
+from benchmarks.tables import describe_history
 
 SIZES = (28_800, 201_600, 1_000_000)
 INTERVAL_S = 3
 ROUNDS = 5
-RESULTS = Path("docs/benchmarks.md")
-START, END = "<!-- history: `make bench-history` writes what follows -->", "<!-- end of history -->"
 
 
 def fill(count: int) -> None:
@@ -75,8 +76,8 @@ def median_ms(url: str) -> tuple[float, int]:
     return sorted(times[1:])[ROUNDS // 2], size
 
 
-def measure(count: int, folder: Path) -> list[str]:
-    """The cells of one row of the table."""
+def measure(count: int, folder: Path) -> Row:
+    """One row of the results."""
     environment = {
         **os.environ,
         "DATABASE_URL": f"sqlite:///{folder / f'{count}.sqlite3'}",
@@ -100,13 +101,14 @@ def measure(count: int, folder: Path) -> list[str]:
         with urllib.request.urlopen(f"{url}stream/history?{whole}&format=csv", timeout=600) as response:
             csv_bytes = sum(len(part) for part in iter(lambda: response.read(1 << 16), b""))
         csv_s = time.perf_counter() - started
-        return [
-            f"{count:,}",
-            f"{points_ms:,.0f} ms",
-            f"{hour_ms:,.0f} ms",
-            f"{csv_s:.1f} s ({csv_bytes / 1e6:.0f} MB)",
-            f"{(peak_kib(server.pid) - before_kib) / 1024:.1f} MiB",
-        ]
+        return {
+            "snapshots": count,
+            "points_ms": points_ms,
+            "hour_ms": hour_ms,
+            "csv_s": csv_s,
+            "csv_mb": csv_bytes / 1e6,
+            "memory_mib": (peak_kib(server.pid) - before_kib) / 1024,
+        }
     finally:
         server.terminate()
         server.wait()
@@ -119,22 +121,21 @@ def peak_kib(pid: int) -> int:
 
 
 def main() -> None:
-    """Measure all sizes, print the table, and write it into docs/benchmarks.md."""
+    """Measure and print; a run of all sizes is recorded and goes into docs/benchmarks.md."""
     if sys.argv[1:2] == ["fill"]:
         fill(int(sys.argv[2]))
         return
     sizes = [int(word) for word in sys.argv[1:]] or SIZES
-    heads = ["snapshots", "all in 400 points", "the last hour, each", "all as CSV", "memory that this took"]
-    lines = [f"| {' | '.join(heads)} |", "|" + "---:|" * len(heads)]
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for count in sizes:
-            lines.append(f"| {' | '.join(measure(count, Path(folder)))} |")
-            print(lines[-1], flush=True)
+            rows.append(measure(count, Path(folder)))
+            print(f"{count:,} snapshots measured", flush=True)
+    results: Results = {"date": datetime.now(UTC).date().isoformat(), "rows": rows}
+    print(describe_history(results))
     if not sys.argv[1:]:
-        text = RESULTS.read_text()
-        before, rest = text.split(START)
-        RESULTS.write_text(f"{before}{START}\n\n" + "\n".join(lines) + f"\n\n{END}{rest.split(END)[1]}")
-    print(json.dumps({"children's CPU seconds": resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime}))
+        write_results(results, HISTORY)
+        print(f"Written: {HISTORY}, {write_report(RECORDED, DOCUMENTS)}")
 
 
 if __name__ == "__main__":

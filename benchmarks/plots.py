@@ -10,7 +10,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from benchmarks.peers import PEERS
-from benchmarks.results import Results, Row, find_row, merge_rounds
+from benchmarks.results import Results, Row, choose_shown_clients, find_row, merge_rounds
 
 #: Colour and marker by peer: ours solid and dark, the others beside them. Readable without colours, too.
 STYLES = {
@@ -24,21 +24,20 @@ STYLES = {
 }
 
 
-def draw_plots(results: Results, folder: Path) -> dict[str, Path]:
-    """Draw into `folder`; returns the file by caption."""
+def draw_plots(results: Results, folder: Path) -> None:
+    """Draw into `folder` what benchmarks.report names."""
     folder.mkdir(parents=True, exist_ok=True)
     pyplot.rcParams.update(
         {"svg.fonttype": "none", "svg.hashsalt": "benchmarks", "font.size": 10, "font.family": "sans-serif"}
     )
     rows = merge_rounds(results)
-    pictures = {"CPU a delivered message against the number of clients": draw_cost(rows, folder / "cost.svg")}
-    if counts := [n for n in sorted({row["clients"] for row in rows}) if find_row(rows, "ours-daphne", n)]:
-        clients = 5000 if 5000 in counts else counts[-1]
-        pictures[f"Latency with {clients:,} clients"] = draw_latency(rows, clients, folder / "latency.svg")
-    return pictures
+    draw_cost(rows, folder / "cost.svg")
+    clients = choose_shown_clients(rows)
+    if clients is not None:
+        draw_latency(rows, clients, folder / "latency.svg")
 
 
-def draw_cost(rows: list[Row], file: Path) -> Path:
+def draw_cost(rows: list[Row], file: Path) -> None:
     """CPU per message against clients, both logarithmic."""
     figure, axes = pyplot.subplots(figsize=(7.5, 4.5), layout="constrained")
     for name in PEERS:
@@ -53,10 +52,10 @@ def draw_cost(rows: list[Row], file: Path) -> Path:
     axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize=8)
-    return save(figure, file)
+    save(figure, file)
 
 
-def draw_latency(rows: list[Row], clients: int, file: Path) -> Path:
+def draw_latency(rows: list[Row], clients: int, file: Path) -> None:
     """Share of messages received within a time, for every peer with `clients`."""
     figure, axes = pyplot.subplots(figsize=(7.5, 4.5), layout="constrained")
     for name in PEERS:
@@ -68,11 +67,10 @@ def draw_latency(rows: list[Row], clients: int, file: Path) -> Path:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize=8)
-    return save(figure, file)
+    save(figure, file)
 
 
-def save(figure: Figure, file: Path) -> Path:
+def save(figure: Figure, file: Path) -> None:
     """Write the picture; the same results give the same bytes."""
     figure.savefig(file, metadata={"Date": None})
     pyplot.close(figure)
-    return file

@@ -1,129 +1,74 @@
-"""The results as Markdown, between two marks of docs/benchmarks.md."""
+"""docs/benchmarks.md, made whole from the recorded results: `python -m benchmarks.report` (or `make bench-report`).
 
-from collections.abc import Iterator
+What the page explains stands in benchmarks.md.template, beside this file; what it counts, in results/*.json. Nobody
+edits the page itself: a test compares it with what this program makes.
+"""
+
+import argparse
 from pathlib import Path
 
-from benchmarks.peers import PEERS
-from benchmarks.results import Results, Row, find_row, merge_rounds
-from benchmarks.targets import find_targets
+from benchmarks.processes import PROJECT
+from benchmarks.results import Results, choose_shown_clients, merge_rounds, read_results
+from benchmarks.tables import describe_history, describe_results
 
-BEGIN, END = "<!-- results: `make bench` writes what follows -->", "<!-- end of results -->"
-
-
-def write_page(results: Results, page: Path, pictures: dict[str, Path]) -> None:
-    """Put the results into `page`; `pictures`: file by caption. Raises ValueError where the marks are missing."""
-    head, begin, rest = page.read_text().partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} lacks the line {BEGIN if not begin else END!r}")
-    shown = [f"![{caption}]({file.relative_to(page.parent)})\n" for caption, file in pictures.items()]
-    blocks = [
-        *describe_run(results),
-        *tabulate(results),
-        *shown,
-        *tabulate_targets(results),
-        *tabulate_health(results),
-        *tabulate_restarts(results),
-    ]
-    page.write_text(f"{head}{BEGIN}\n\n" + "\n".join(blocks) + f"\n{END}{tail}")
+TEMPLATE = Path(__file__).with_name("benchmarks.md.template")
+RECORDED = PROJECT / "benchmarks" / "results"
+DOCUMENTS = PROJECT / "docs"
+HISTORY = RECORDED / "history.json"
+#: Of the results and of the page, in whichever folder; the page's pictures are in a folder beside it.
+RESULTS_NAME, PAGE_NAME, PICTURES_NAME = "latest.json", "benchmarks.md", "benchmarks"
+NOTICE = "<!-- Made by `make bench-report`: edit benchmarks/benchmarks.md.template, not this page. -->"
 
 
-def describe_run(results: Results) -> Iterator[str]:
-    """Date, command, machine, versions, and what was left out."""
-    machine = results["machine"]
-    yield (
-        f"Measured on {results['date'][:10]} with `{results['command']}` ({results['seconds'] / 60:.0f} minutes) on "
-        f"{machine['cores']} cores of {machine['processor']}, {machine['memory']}, {machine['kernel']}, with "
-        + ", ".join(f"{name} {number}" for name, number in results["versions"].items())
-        + ".\n"
+def compose_page(results: Results, history: Results) -> str:
+    """The page. Raises ValueError where the template does not name each part exactly once."""
+    page = TEMPLATE.read_text()
+    parts = {
+        "[[results]]": describe_results(results, name_pictures(results)),
+        "[[history]]": describe_history(history),
+    }
+    for mark, text in parts.items():
+        if page.count(mark) != 1:
+            raise ValueError(f"{TEMPLATE} has {mark} {page.count(mark)} times, not once")
+        page = page.replace(mark, text)
+    return f"{NOTICE}\n\n{page}"
+
+
+def name_pictures(results: Results) -> dict[str, str]:
+    """The pictures' addresses in the page, by caption; benchmarks.plots draws them."""
+    pictures = {"CPU a delivered message against the number of clients": f"{PICTURES_NAME}/cost.svg"}
+    clients = choose_shown_clients(merge_rounds(results))
+    if clients is not None:
+        pictures[f"Latency with {clients:,} clients"] = f"{PICTURES_NAME}/latency.svg"
+    return pictures
+
+
+def write_report(results_folder: Path, page_folder: Path) -> Path:
+    """Write the page of the results in one folder into another, and draw its pictures; returns the page's file.
+
+    Without matplotlib (`make bench` installs it) the pictures stay as they are, and that is said.
+    """
+    results = read_results(results_folder / RESULTS_NAME)
+    page = page_folder / PAGE_NAME
+    page.write_text(compose_page(results, read_results(HISTORY)))
+    try:
+        from benchmarks.plots import draw_plots  # only here: it takes its time, and not everybody has it
+    except ModuleNotFoundError as error:
+        print(f"The pictures stay as they are: {error.name} is not installed.")
+    else:
+        draw_plots(results, page_folder / PICTURES_NAME)
+    return page
+
+
+def main() -> None:
+    """Write the page without measuring anything."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description="Write the page again.")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help=f"with {RESULTS_NAME}; the page goes there, too (default: the project's)"
     )
-    if results["left_out"]:
-        yield "Left out:\n"
-        yield from (f"- {reason}" for reason in results["left_out"])
-        yield ""
+    folder = parser.parse_args().folder
+    print(f"Written: {write_report(folder or RECORDED, folder or DOCUMENTS)}")
 
 
-def tabulate(results: Results) -> Iterator[str]:
-    """The big table, grouped by number of clients, and its footnotes."""
-    rows = merge_rounds(results)
-    notes: list[str] = []
-    yield (
-        "| clients | server | CPU µs a message | of it system | × nchan | latency ms p50 / p99 / max | spread ms "
-        "| lost | KB a client | connects/s | load generator µs |"
-    )
-    yield "|--:|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
-    for clients in sorted({row["clients"] for row in rows}):
-        for peer in PEERS:
-            if row := find_row(rows, peer, clients):
-                yield format_row(row, find_row(rows, "nchan", clients), notes)
-    yield ""
-    yield from (f"{number}. {note}" for number, note in enumerate(notes, 1))
-    yield ""
-    for name in dict.fromkeys(row["peer"] for row in rows):
-        yield f"- **{name}**: {PEERS[name].about}"
-    yield ""
-
-
-def format_row(row: Row, nchan: Row | None, notes: list[str]) -> str:
-    """One line of the table; what must be known about it is added to `notes`."""
-    stream = row["stream"]
-    latency, spread = stream["latency_ms"], stream["spread_ms"]
-    marks = ""
-    for note in row["notes"]:
-        if note not in notes:
-            notes.append(note)
-        marks += f" ({notes.index(note) + 1})"
-    system_share = row["cpu_us_system"] / ((row["cpu_us_user"] + row["cpu_us_system"]) or 1)
-    faults = [f"{stream['lost']}"]
-    faults += [f"{stream[what]} {what}" for what in ("doubled", "disordered") if stream[what]]
-    cells = [
-        f"{row['clients']:,}",
-        f"{row['peer']}{marks}",
-        f"{row['cpu_us']:.1f}",
-        f"{system_share:.0%}",
-        f"{row['cpu_us'] / nchan['cpu_us']:.1f}" if nchan else "",
-        f"{latency[50]:.0f} / {latency[99]:.0f} / {latency[100]:.0f}",
-        f"{spread['p50']:.0f}" if spread else "",
-        ", ".join(faults),
-        f"{row['memory_kb']:.1f}",
-        f"{row['connects']['per_second']:,.0f}",
-        f"{row['load_cpu_us']:.1f}",
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def tabulate_targets(results: Results) -> Iterator[str]:
-    """The targets with what was measured."""
-    yield "| target | at most / at least | measured | |"
-    yield "|:--|--:|--:|:--|"
-    for target in find_targets(results):
-        limit = f"{'≤' if target.is_most else '≥'} {target.show(target.limit)}"
-        measured = "" if target.measured is None else target.show(target.measured)
-        yield f"| {target.what} | {limit} | {measured} | {target.verdict} |"
-    yield ""
-
-
-def tabulate_health(results: Results) -> Iterator[str]:
-    """How long health takes while the stream runs."""
-    rows = [row for row in merge_rounds(results) if "health_ms" in row]
-    if not rows:
-        return
-    yield "| health asked while snapshots go out | clients | answers | ms p50 / p99 / max |"
-    yield "|:--|--:|--:|--:|"
-    for row in rows:
-        health = row["health_ms"]
-        times = f"{health['p50']:.0f} / {health['p99']:.0f} / {health['max']:.0f}"
-        yield f"| {row['peer']} | {row['clients']:,} | {health['answers']:,} | {times} |"
-    yield ""
-
-
-def tabulate_restarts(results: Results) -> Iterator[str]:
-    """How long a restart takes until everybody is back."""
-    if not results["restarts"]:
-        return
-    yield "| after a kill and a start | clients back | the first after | all after |"
-    yield "|:--|--:|--:|--:|"
-    for restart in results["restarts"]:
-        back = f"{restart['back']:,} of {restart['clients']:,}"
-        yield f"| {restart['peer']} | {back} | {restart['first_after_s']:.1f} s | {restart['seconds']:.1f} s |"
-    yield ""
+if __name__ == "__main__":
+    main()

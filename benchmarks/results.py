@@ -21,6 +21,12 @@ def write_results(results: Results, file: Path) -> None:
     file.write_text("{\n " + ",\n ".join(parts) + "\n}\n")
 
 
+def read_results(file: Path) -> Results:
+    """What was recorded in `file`. Raises OSError and ValueError where it cannot be read."""
+    results: Results = json.loads(file.read_text())
+    return results
+
+
 def shorten(value: Any) -> Any:
     """The same with floats rounded to what they tell."""
     if isinstance(value, float):
@@ -49,6 +55,12 @@ def merge_rounds(results: Results) -> list[Row]:
 def find_row(rows: list[Row], peer: str, clients: int) -> Row | None:
     """The row of `peer` with `clients`, None where that was not measured."""
     return next((row for row in rows if row["peer"] == peer and row["clients"] == clients), None)
+
+
+def choose_shown_clients(rows: list[Row]) -> int | None:
+    """For how many clients latencies are drawn: 5,000, else the most that were measured; None where none were."""
+    counts = sorted(row["clients"] for row in rows if row["peer"] == "ours-daphne")
+    return (5000 if 5000 in counts else counts[-1]) if counts else None
 
 
 def describe_row(row: Row) -> str:

@@ -1,15 +1,29 @@
-"""The ASGI application: HTTP to Django, WebSockets to the stream, lifespan to the runtime."""
+"""The ASGI application: HTTP to Django, WebSockets to the stream, the server's life to the runtime."""
 
 import os
 
-from channels.routing import ProtocolTypeRouter
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quantum_dashboard.settings")
 http = get_asgi_application()  # sets Django up: what follows needs it
 
-from streaming.delivery.routing import websockets  # noqa: E402
-from streaming.lifespan import lifespan, start_with_reactor  # noqa: E402
+from streaming.delivery.origin import OriginMiddleware  # noqa: E402
+from streaming.delivery.routing import make_websocket_urlpatterns  # noqa: E402
+from streaming.lifespan import Lifespan, start_with_reactor  # noqa: E402
+from streaming.runtime import Runtime  # noqa: E402
+from streaming.web.provide import ProvideRuntime  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http, "websocket": websockets, "lifespan": lifespan})
-start_with_reactor()
+runtime = Runtime()
+application = ProtocolTypeRouter(
+    {
+        "http": ProvideRuntime(http, runtime),
+        "websocket": OriginMiddleware(
+            URLRouter(make_websocket_urlpatterns(runtime.hub, runtime.start)), settings.STREAM_ALLOWED_ORIGINS
+        ),
+        "lifespan": Lifespan(runtime),
+    }
+)
+application.runtime = runtime  # where `manage.py serve` finds it
+start_with_reactor(runtime)

@@ -16,7 +16,11 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, EnvValidationError, ValidationError, validate
 from redis.connection import parse_url as parse_redis_url
 
+from quantum_dashboard import __version__
+
 BASE_DIR = Path(__file__).resolve().parent.parent
+# The dashboard's own version.
+VERSION: str = __version__
 
 env = Env(eager=False)  # not eager: all wrong values are reported together, by env.seal() below
 env.read_env(BASE_DIR / ".env", recurse=False)
@@ -211,8 +215,9 @@ STORAGES = {
 # What is sent is without comments and spaces; the files themselves stay readable.
 SERVESTATIC_MINIFY = True
 
-# Nothing a client may send us is large (runserver reads these two).
-DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = DAPHNE_WEBSOCKET_MAX_FRAME_SIZE = 64 * 1024
+# Bytes of the largest message that a client may send; nothing it sends means anything. The servers close it (1009);
+# runserver reads the other two.
+STREAM_LARGEST_MESSAGE = DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = DAPHNE_WEBSOCKET_MAX_FRAME_SIZE = 4096
 
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^stream/health"]  # monitors ask the process itself, past the proxy

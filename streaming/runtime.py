@@ -1,11 +1,10 @@
 """What runs in a server process beside its requests: the hub and, unless switched off, a publisher.
 
-Started by ASGI's lifespan where the server has one (uvicorn), by Twisted's reactor where it has not (Daphne), by the
-first connection at the latest.
+Made by asgi.py, which hands it to whoever needs it. Started by ASGI's lifespan where the server has one (uvicorn), by
+Twisted's reactor where it has not (Daphne), by the first connection at the latest.
 """
 
 import asyncio
-import gc
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +13,9 @@ from django.conf import settings
 
 from metrics.history.reader import HistoryReader
 from metrics.history.writer import HistoryWriter
+from streaming.checks import Checks
 from streaming.delivery.hub import Hub
+from streaming.garbage import GarbageCollection, tune_garbage_collection
 from streaming.publishing.lease import LocalLease, RedisLease
 from streaming.publishing.publisher import Publisher
 
@@ -53,43 +54,41 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
 
 
 class Runtime:
-    """The hub and publisher of this process."""
+    """The hub and publisher of this process, and what they need; settings are read when it is made."""
 
     def __init__(self) -> None:
         self.history = HistoryReader()
-        self.hub = Hub(keep=settings.STREAM_REPLAY, patience_s=settings.STREAM_SEND_TIMEOUT, history=self.history)
+        self.hub = Hub(
+            keep=settings.STREAM_REPLAY,
+            patience_s=settings.STREAM_SEND_TIMEOUT,
+            history=self.history,
+            on_swept=self._collect_garbage,
+        )
         self.publisher: Publisher | None = None
+        self.checks = Checks()
+        self._garbage = GarbageCollection()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _collect_garbage(self) -> None:
+        if not self.hub.is_draining:
+            self._garbage.collect_if_due(left=self.hub.left, connected=len(self.hub.clients))
 
     def make_publisher(self) -> Publisher:
         """A publisher with this process's settings, which continues what the hub has seen."""
+        recent = self.hub.recent
         return Publisher(
             get_channel_layer(),
             interval_s=settings.STREAM_INTERVAL,
             history=HistoryWriter(retention_s=settings.HISTORY_RETENTION.total_seconds()),
             lease=make_lease(),
-            last_known=lambda: self.hub.latest.timestamp if self.hub.latest else None,
+            last_known=lambda: recent.latest.timestamp if recent.latest else None,
         )
-
-    @staticmethod
-    def tune_garbage_collection() -> None:
-        """Have Python look for cycles less often.
-
-        By default it does for every 700 new objects, which in a storm of connections is every few of them, and each
-        time again through those that are there already. What was imported so far is never garbage: it is left out.
-        The second generation often enough for what handshakes leave behind. The third, which takes as long as there are
-        connections (0.7 s with 19,000 on Daphne), hardly ever: the hub asks for it after a snapshot, when enough of
-        them ended.
-        """
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(10_000, 5, 100)
 
     def start(self, *, with_publisher: bool | None = None) -> None:
         """Start the hub and (None: as STREAM_PUBLISHER says) a publisher. Starting again does nothing."""
         if self._tasks or self.hub.is_draining:
             return
-        self.tune_garbage_collection()
+        tune_garbage_collection()
         layer = get_channel_layer()
         self._tasks.append(asyncio.create_task(keep_running("hub", lambda: self.hub.run(layer))))
         if settings.STREAM_PUBLISHER if with_publisher is None else with_publisher:
@@ -118,6 +117,3 @@ class Runtime:
             await publisher.aclose()
         await self.hub.aclose()
         self.history.close()
-
-
-runtime = Runtime()

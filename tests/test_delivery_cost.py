@@ -12,9 +12,12 @@ from channels.layers import InMemoryChannelLayer
 
 from metrics.history.writer import HistoryWriter
 from metrics.snapshot import Snapshot
-from streaming.delivery.hub import COLLECT_AFTER, Hub
+from streaming.delivery.sending import SteppingSender
+from streaming.garbage import COLLECT_AFTER
 from streaming.publishing.publisher import Publisher
-from streaming.wire import GROUP, make_frame
+from streaming.runtime import Runtime
+from streaming.wire import GROUP, Frame
+from tests.hubs import make_hub
 
 CLIENTS = 500
 
@@ -34,7 +37,7 @@ def test_a_sweep_makes_no_task_and_no_thread_hop_and_shares_one_message(monkeypa
         loop = asyncio.get_running_loop()
         tasks: list[object] = []
         threads: list[object] = []
-        hub = Hub()
+        hub = make_hub()
         inboxes = [Inbox() for _ in range(CLIENTS)]
         for inbox in inboxes:
             hub.join(inbox.send)
@@ -45,12 +48,12 @@ def test_a_sweep_makes_no_task_and_no_thread_hop_and_shares_one_message(monkeypa
 
         loop.set_task_factory(count_task)
         monkeypatch.setattr(loop, "run_in_executor", lambda *call: threads.append(call))
-        frame = make_frame(1.0, None, "{}")
+        frame = Frame(1.0, None, "{}")
         await hub.pass_on(frame)
-        await hub.pass_on(make_frame(2.0, 1.0, "{}"))
+        await hub.pass_on(Frame(2.0, 1.0, "{}"))
         assert tasks == []
         assert threads == []
-        assert all(inbox.messages[0] is frame.message for inbox in inboxes)
+        assert all(inbox.messages[0] is frame.asgi_message for inbox in inboxes)
         assert all(len(inbox.messages) == 2 for inbox in inboxes)
 
     asyncio.run(scenario())
@@ -67,7 +70,7 @@ def test_a_snapshot_is_encoded_once_however_many_clients_there_are(monkeypatch: 
 
     async def scenario() -> None:
         layer = InMemoryChannelLayer()
-        hub = Hub()
+        hub = make_hub()
         publisher = Publisher(layer, interval_s=10, history=HistoryWriter(retention_s=60))
         monkeypatch.setattr(publisher._choices, "_ask", refuse)
         inboxes = [Inbox() for _ in range(CLIENTS)]
@@ -101,7 +104,7 @@ async def until(condition: Any) -> None:
 
 def test_a_stuck_client_costs_one_task_however_many_snapshots_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
-        hub = Hub(keep=10)
+        hub = make_hub(keep=10)
         never = asyncio.Event()
 
         async def stuck(message: Mapping[str, Any]) -> None:
@@ -112,7 +115,7 @@ def test_a_stuck_client_costs_one_task_however_many_snapshots_pass(monkeypatch: 
         hub.join(quick.send)
         before = len(asyncio.all_tasks())
         for number in range(1, 101):
-            await hub.pass_on(make_frame(float(number), None, "{}"))
+            await hub.pass_on(Frame(float(number), None, "{}"))
         assert len(asyncio.all_tasks()) == before + 1
         assert len(quick.messages) == 100
         for client in tuple(hub.clients):
@@ -129,7 +132,8 @@ def test_what_ended_connections_leave_behind_is_collected_once_they_are_many(
     left: int, present: int, *, is_draining: bool, is_collected: bool
 ) -> None:
     async def scenario() -> None:
-        hub = Hub()
+        hub = Runtime().hub
+        hub.make_sender = SteppingSender
         for _ in range(present):
             hub.join(Inbox().send)
         remains = []
@@ -141,7 +145,7 @@ def test_what_ended_connections_leave_behind_is_collected_once_they_are_many(
         del inbox
         if is_draining:
             await hub.drain(0)
-        await hub.pass_on(make_frame(1.0, None, "{}"))
+        await hub.pass_on(Frame(1.0, None, "{}"))
         assert all(inbox() is None for inbox in remains) is is_collected
 
     gc.disable()
@@ -153,7 +157,7 @@ def test_what_ended_connections_leave_behind_is_collected_once_they_are_many(
 
 def test_a_sweep_lets_others_have_a_turn() -> None:
     async def scenario() -> None:
-        hub = Hub()
+        hub = make_hub()
         for _ in range(20_000):
             hub.join(Inbox().send)
         turns = 0
@@ -165,7 +169,7 @@ def test_a_sweep_lets_others_have_a_turn() -> None:
                 await asyncio.sleep(0)
 
         other = asyncio.create_task(take_turns())
-        await hub.pass_on(make_frame(1.0, None, "{}"))
+        await hub.pass_on(Frame(1.0, None, "{}"))
         other.cancel()
         assert turns >= 20_000 / 40 - 1
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.client import Client
 from streaming.delivery.hub import Hub
-from streaming.wire import Frame, make_frame
+from streaming.wire import Frame
+from tests.hubs import make_hub
 
 CLIENTS = 3
 
@@ -51,7 +52,7 @@ class Published:
         previous = self.messages[-1].timestamp if self.messages else None
         timestamp = (previous or 0.0) + 1.0
         self.messages.append(EncodedSnapshot(timestamp, previous, str(timestamp)))
-        return make_frame(*self.messages[-1])
+        return Frame(*self.messages[-1])
 
     async def newest(self, count: int, patience_s: float) -> list[EncodedSnapshot]:
         return self.messages[-count:]
@@ -85,7 +86,7 @@ async def play(hub: Hub, published: Published, script: list[tuple[str, int]]) ->
                 published.next()  # history has it, the channel layer lost it
             case "repeat":
                 if published.messages:
-                    await hub.pass_on(make_frame(*published.messages[0]))
+                    await hub.pass_on(Frame(*published.messages[0]))
             case "turn":
                 await asyncio.sleep(0)
             case "connect":
@@ -112,7 +113,7 @@ async def play(hub: Hub, published: Published, script: list[tuple[str, int]]) ->
 def test_every_record_is_the_published_sequence_from_its_first_message_on(script: list[tuple[str, int]]) -> None:
     async def scenario() -> None:
         published = Published()
-        hub = Hub(keep=1000, history=published)
+        hub = make_hub(keep=1000, history=published)
         hub.sweep_chunk = 1  # the loop has a turn after each client: whatever can come between does
         sequence = [*range(1, 1000)]
         for each in await play(hub, published, script):
@@ -130,7 +131,7 @@ def test_with_little_kept_records_stay_in_order_without_duplicates_and_end_with_
 ) -> None:
     async def scenario() -> None:
         published = Published()
-        for each in await play(Hub(keep=3, history=published), published, script):
+        for each in await play(make_hub(keep=3, history=published), published, script):
             assert each.record == sorted(set(each.record))
             assert each.record[-1] == published.messages[-1].timestamp
 
@@ -142,7 +143,7 @@ def test_a_client_that_catches_up_while_a_sweep_has_a_turn_gets_nothing_twice() 
 
     async def scenario() -> None:
         published = Published()
-        hub = Hub(keep=100, history=published)
+        hub = make_hub(keep=100, history=published)
         for _ in range(3):
             await hub.pass_on(published.next())
         viewers = [Viewer(hub) for _ in range(250)]
@@ -163,7 +164,7 @@ def test_a_send_that_fails_in_an_unheard_of_way_costs_nobody_else_a_snapshot() -
             raise LookupError("no server does this")
 
         published = Published()
-        hub = Hub(history=published)
+        hub = make_hub(history=published)
         viewers = [Viewer(hub) for _ in range(20)]
         for each in viewers:
             each.may_read.set()

@@ -11,18 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.models import SnapshotRecord
-from streaming.runtime import runtime
+from streaming.runtime import Runtime
 from streaming.web.history_query import MOST_BUCKETS, BadQueryError, parse_query
-from streaming.wire import make_frame
+from streaming.wire import Frame
+from tests.hubs import RuntimeClient
 from tests.test_history import START, make_snapshot, store
 
 RANGE = f"from={START}&to={START + 100}"
 
 
 @async_to_sync
-async def get(query: str, path: str = "/stream/history", **headers: str) -> Any:
-    """GET, with the streamed body read to its end."""
-    response = await AsyncClient().get(f"{path}?{query}", headers=headers)
+async def get(query: str, path: str = "/stream/history", runtime: Runtime | None = None, **headers: str) -> Any:
+    """GET, with the streamed body read to its end, from a process that runs `runtime`."""
+    client = RuntimeClient(runtime or Runtime())
+    response = await client.get(f"{path}?{query}", headers=headers)
     if response.streaming:
         response.body = b"".join([part async for part in response]).decode()
     else:
@@ -111,13 +113,14 @@ def test_other_methods_are_refused() -> None:
         assert async_to_sync(AsyncClient().post)(path).status_code == 405
 
 
-def test_latest_is_the_newest_snapshot_and_503_before_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime.hub, "_frames", type(runtime.hub._frames)(maxlen=10))
-    assert get("", "/stream/latest").status_code == 503
-    runtime.hub._frames.append(make_frame(*make_snapshot(START).to_encoded()))
-    response = get("", "/stream/latest")
+def test_latest_is_the_newest_snapshot_and_503_before_the_first() -> None:
+    first, other = Runtime(), Runtime()
+    assert get("", "/stream/latest", first).status_code == 503
+    first.hub.recent.append(Frame(*make_snapshot(START).to_encoded()))
+    response = get("", "/stream/latest", first)
     assert response.body == make_snapshot(START).encode()
-    assert get("", "/stream/latest", **{"If-None-Match": response["ETag"]}).status_code == 304
+    assert get("", "/stream/latest", first, **{"If-None-Match": response["ETag"]}).status_code == 304
+    assert get("", "/stream/latest", other).status_code == 503  # each has its own
 
 
 @pytest.mark.django_db

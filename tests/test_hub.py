@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming.delivery.hub import Hub
-from streaming.wire import make_frame
+from streaming.wire import Frame
+from tests.hubs import make_hub
 
 Event = Mapping[str, Any]
 
@@ -51,7 +52,7 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
 
 async def publish(hub: Hub, *numbers: int) -> None:
     for number in numbers:
-        await hub.pass_on(make_frame(float(number), number - 1.0 if number > 1 else None, str(number)))
+        await hub.pass_on(Frame(float(number), number - 1.0 if number > 1 else None, str(number)))
 
 
 async def until(claim: Callable[[], bool]) -> None:
@@ -61,7 +62,7 @@ async def until(claim: Callable[[], bool]) -> None:
 
 def test_a_new_connection_gets_the_latest_snapshot_at_once_and_then_every_new_one() -> None:
     async def scenario() -> None:
-        hub, connection = Hub(), Connection()
+        hub, connection = make_hub(), Connection()
         await publish(hub, 1, 2)
         hub.join(connection.send)
         assert connection.texts == ["2"]
@@ -73,7 +74,7 @@ def test_a_new_connection_gets_the_latest_snapshot_at_once_and_then_every_new_on
 
 def test_who_connects_before_the_first_snapshot_gets_the_first() -> None:
     async def scenario() -> None:
-        hub, connection = Hub(), Connection()
+        hub, connection = make_hub(), Connection()
         hub.join(connection.send)
         assert connection.texts == []
         await publish(hub, 1)
@@ -86,7 +87,7 @@ def test_who_connects_before_the_first_snapshot_gets_the_first() -> None:
 @given(st.floats(0, 12, allow_nan=False))
 def test_since_gives_what_came_after_it_oldest_first_and_goes_live(since: float) -> None:
     async def scenario() -> None:
-        hub, connection = Hub(keep=8), Connection()
+        hub, connection = make_hub(keep=8), Connection()
         await publish(hub, *range(1, 11))
         client = hub.join(connection.send, since=since)
         await until(lambda: not client.is_catching_up)
@@ -99,7 +100,7 @@ def test_since_gives_what_came_after_it_oldest_first_and_goes_live(since: float)
 
 def test_a_snapshot_that_comes_twice_or_late_is_dropped() -> None:
     async def scenario() -> None:
-        hub, connection = Hub(), Connection()
+        hub, connection = make_hub(), Connection()
         hub.join(connection.send)
         await publish(hub, 1, 2, 2, 1, 3)
         assert connection.texts == ["1", "2", "3"]
@@ -110,7 +111,7 @@ def test_a_snapshot_that_comes_twice_or_late_is_dropped() -> None:
 
 def test_a_slow_connection_holds_up_nobody_and_catches_up_in_order() -> None:
     async def scenario() -> None:
-        hub, slow, quick = Hub(), Connection(), Connection()
+        hub, slow, quick = make_hub(), Connection(), Connection()
         client = hub.join(slow.send)
         hub.join(quick.send)
         slow.fill()
@@ -128,7 +129,7 @@ def test_a_slow_connection_holds_up_nobody_and_catches_up_in_order() -> None:
 
 def test_a_connection_slower_than_what_is_kept_goes_on_with_the_oldest_there_is() -> None:
     async def scenario() -> None:
-        hub, slow = Hub(keep=3), Connection()
+        hub, slow = make_hub(keep=3), Connection()
         client = hub.join(slow.send)
         slow.fill()
         await publish(hub, *range(1, 11))
@@ -141,7 +142,7 @@ def test_a_connection_slower_than_what_is_kept_goes_on_with_the_oldest_there_is(
 
 def test_a_connection_that_takes_nothing_is_closed_with_1013_and_forgotten() -> None:
     async def scenario() -> None:
-        hub, stuck, quick = Hub(patience_s=0.05), Connection(), Connection()
+        hub, stuck, quick = make_hub(patience_s=0.05), Connection(), Connection()
         hub.join(stuck.send)
         hub.join(quick.send)
         stuck.fill()
@@ -159,7 +160,7 @@ def test_a_connection_that_takes_nothing_is_closed_with_1013_and_forgotten() -> 
 
 def test_a_connection_that_turns_out_to_be_closed_is_forgotten_and_costs_the_others_nothing() -> None:
     async def scenario() -> None:
-        hub, quick = Hub(), Connection()
+        hub, quick = make_hub(), Connection()
         for error in (OSError("closed"), RuntimeError("Unexpected ASGI message 'websocket.send'")):
 
             async def broken(event: Event, error: Exception = error) -> None:
@@ -176,7 +177,7 @@ def test_a_connection_that_turns_out_to_be_closed_is_forgotten_and_costs_the_oth
 
 def test_a_connection_that_closes_while_it_is_waited_for_is_forgotten() -> None:
     async def scenario() -> None:
-        hub = Hub()
+        hub = make_hub()
         closed = asyncio.Event()
 
         async def send(event: Event) -> None:
@@ -193,7 +194,7 @@ def test_a_connection_that_closes_while_it_is_waited_for_is_forgotten() -> None:
 
 def test_who_leaves_is_sent_nothing_more_and_leaves_no_task_behind() -> None:
     async def scenario() -> None:
-        hub, connection, stuck = Hub(), Connection(), Connection()
+        hub, connection, stuck = make_hub(), Connection(), Connection()
         before = asyncio.all_tasks()
         clients = [hub.join(connection.send), hub.join(stuck.send)]
         stuck.fill()
@@ -213,7 +214,7 @@ def test_who_leaves_is_sent_nothing_more_and_leaves_no_task_behind() -> None:
 
 def test_at_the_end_everybody_is_told_to_come_back_and_who_does_not_listen_is_not_waited_for() -> None:
     async def scenario() -> None:
-        hub, stuck = Hub(), Connection()
+        hub, stuck = make_hub(), Connection()
         connections = [Connection() for _ in range(120)]
         for connection in connections:
             hub.join(connection.send)

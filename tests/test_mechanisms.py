@@ -10,10 +10,10 @@ from channels.layers import InMemoryChannelLayer
 from metrics.inquiry import Inquiry
 from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.eager import begin
-from streaming.delivery.hub import Hub
 from streaming.publishing.ticker import Ticker
 from streaming.servers import daphne_server
-from streaming.wire import GROUP, make_frame, make_layer_message
+from streaming.wire import GROUP, Frame, make_layer_message
+from tests.hubs import make_hub
 
 # --- ticks ---
 
@@ -197,7 +197,7 @@ def test_no_membership_expires_under_a_client_that_stays(options: dict[str, int]
 
     async def run() -> None:
         layer = InMemoryChannelLayer(**options)
-        hub = Hub()
+        hub = make_hub()
         received: list[Mapping[str, Any]] = []
 
         async def send(message: Mapping[str, Any]) -> None:
@@ -231,13 +231,13 @@ def test_a_hub_that_starts_recalls_history_before_anybody_may_join() -> None:
             return []
 
     async def run() -> None:
-        hub = Hub(history=Past())
+        hub = make_hub(history=Past())
         assert not hub.is_ready.is_set()
         await hub.recall()
         assert hub.is_ready.is_set()
-        assert hub.latest is not None
-        assert hub.latest.timestamp == 2.0
-        await hub.pass_on(make_frame(2.0, 1.0, "2"))
+        assert hub.recent.latest is not None
+        assert hub.recent.latest.timestamp == 2.0
+        await hub.pass_on(Frame(2.0, 1.0, "2"))
         assert hub.dropped == 1
 
     asyncio.run(run())
@@ -256,7 +256,7 @@ def test_history_that_answers_late_is_filled_in_before_what_came_meanwhile() -> 
 
     async def run(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("streaming.delivery.hub.HISTORY_PATIENCE_S", 0.01)
-        hub = Hub(keep=4, history=LatePast())
+        hub = make_hub(keep=4, history=LatePast())
         received: list[str] = []
 
         async def send(message: Mapping[str, Any]) -> None:
@@ -264,10 +264,10 @@ def test_history_that_answers_late_is_filled_in_before_what_came_meanwhile() -> 
 
         await hub.recall()
         hub.join(send)
-        await hub.pass_on(make_frame(5.0, 4.0, "5"))
+        await hub.pass_on(Frame(5.0, 4.0, "5"))
         answer.set()
         await hub.recall()
-        await hub.pass_on(make_frame(6.0, 5.0, "6"))
+        await hub.pass_on(Frame(6.0, 5.0, "6"))
         assert received == ["5", "6"]
         received.clear()
         client = hub.join(send, since=0.0)

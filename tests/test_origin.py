@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.delivery.origin import OriginGuard
+from streaming.delivery.origin import OriginMiddleware
 
 OWN = "127.0.0.1:8000"
 
@@ -16,7 +16,7 @@ def lets_in(origin: str | None, host: str = OWN, allowed: tuple[str, ...] = ()) 
     headers = [(b"host", host.encode("latin-1", "replace"))]
     if origin is not None:
         headers.append((b"origin", origin.encode("latin-1", "replace")))
-    return OriginGuard(list(allowed)).lets_in({"type": "websocket", "headers": headers})
+    return OriginMiddleware(None, list(allowed)).lets_in({"type": "websocket", "headers": headers})
 
 
 @pytest.mark.parametrize("origin", [f"http://{OWN}", f"https://{OWN}"])

@@ -3,11 +3,11 @@
 import time
 from typing import Any
 
-from metrics.catalogue import CATALOGUE, Group, SourceKind
+from metrics.catalogue import CATALOGUE, Group, SourceKind, Value
 from metrics.snapshot import Snapshot
 
 #: Values as long as real ones; a metric that is not here sends its fallback.
-VALUES = {
+VALUES: dict[str, Value] = {
     "cpu": 56.21,
     "ram": 83.44,
     "accuracy": 0.783,

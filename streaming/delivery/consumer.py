@@ -1,25 +1,20 @@
-"""The ASGI application behind `/stream/live`.
-
-Written against ASGI itself: Channels' consumers make a task for each message they wait for and a thread hop for each
-one they handle, to serve handlers that this stream does not have.
-"""
+"""The Channels consumer behind `/stream/live`: lets a connection in and hands it to the hub, which does the sending."""
 
 import logging
 import math
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 from urllib.parse import parse_qs
 
 from metrics.catalogue import InvalidValueError
 from metrics.parsing import parse_number
-from streaming.runtime import runtime
+from streaming.delivery.client import Client
+from streaming.delivery.hub import Hub
+from streaming.delivery.lean import LeanWebsocketConsumer
 
 logger = logging.getLogger(__name__)
 
-#: Bytes of the largest message that a client may send; nothing it sends means anything.
-LARGEST_MESSAGE = 4096
-#: Close codes: RFC 6455 section 7.4.1, the IANA registry of WebSocket close codes, and 4400 for HTTP's 400.
-TOO_BIG = 1009
+#: Close codes: the IANA registry of WebSocket close codes, and 4400 for HTTP's 400.
 COME_BACK = 1012
 BAD_REQUEST = 4400
 
@@ -40,31 +35,31 @@ def parse_since(query: bytes) -> tuple[float | None, str]:
     return math.inf, "since must be the timestamp of a snapshot, in Unix seconds: since=1735174460.123"
 
 
-def size_of(event: dict[str, Any]) -> int:
-    """Bytes of a message that a client sent."""
-    return len(event.get("bytes") or (event.get("text") or "").encode())
+class LiveConsumer(LeanWebsocketConsumer):
+    """A viewer's or a program's connection to the stream. Whatever it sends is ignored."""
 
+    def __init__(self, hub: Hub, begin: Callable[[], None]) -> None:
+        """`hub`: who sends to it. `begin`: called at each connection, so that the hub runs at the first at latest."""
+        super().__init__()
+        self._hub = hub
+        self._begin = begin
+        self._client: Client | None = None
 
-async def live(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Accept the connection, let the hub serve it, and wait for its end."""
-    runtime.start()
-    hub = runtime.hub
-    since, complaint = parse_since(scope["query_string"])
-    del scope  # not needed again; Daphne's lives only as long as we hold it
-    await receive()  # websocket.connect
-    await hub.is_ready.wait()
-    await send({"type": "websocket.accept"})
-    client = hub.join(send, since=since)
-    logger.info("Client connected (%d now).", len(hub.clients))
-    try:
+    async def connect(self) -> None:
+        """Accept, and join the hub where the client's `since` says."""
+        self._begin()
+        since, complaint = parse_since(self.scope["query_string"])
+        await self._hub.is_ready.wait()
+        await self.accept()
+        self._client = client = self._hub.join(self.base_send, since=since)
+        logger.info("Client connected (%d now).", len(self._hub.clients))
         if complaint:
             await client.close(BAD_REQUEST, complaint)
-        elif hub.is_draining:
+        elif self._hub.is_draining:
             await client.close(COME_BACK)
-        while (event := await receive())["type"] != "websocket.disconnect":
-            # Whatever a client sends is ignored, up to a small size.
-            if size_of(event) > LARGEST_MESSAGE and not client.is_gone:
-                await client.close(TOO_BIG, f"messages are ignored here, and limited to {LARGEST_MESSAGE} bytes")
-    finally:
-        hub.leave(client)
-        logger.info("Client disconnected (%d now).", len(hub.clients))
+
+    def release(self) -> None:
+        """Leave the hub."""
+        if self._client is not None:
+            self._hub.leave(self._client)
+            logger.info("Client disconnected (%d now).", len(self._hub.clients))

@@ -2,17 +2,14 @@
 
 What it promises: a client gets every snapshot that was published, once and in order, from its first one on. The channel
 layer may lose messages (it delivers at most once); the hub sees that by `previous` and fetches them from history before
-it passes the next one on. The snapshot's text arrives encoded; the ASGI message is made once and shared by all. A sweep
-sends directly, without a task or an await per client, and gives the loop a turn every few milliseconds.
+it passes the next one on. The snapshot's text arrives encoded; its frame is made once and shared by all. A sweep sends
+directly, without a task or an await per client, and gives the loop a turn every few milliseconds.
 """
 
 import asyncio
-import gc
 import logging
-import math
 import time
-from bisect import bisect_right
-from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from channels.layers import BaseChannelLayer
@@ -20,15 +17,14 @@ from django.db import Error as DatabaseError
 
 from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.client import Client
-from streaming.delivery.sending import AsgiSend, make_send_now
-from streaming.wire import GROUP, Frame, make_frame
+from streaming.delivery.recent import RecentSnapshots
+from streaming.delivery.sending import AsgiSend, AsgiSender, MakeSender
+from streaming.wire import GROUP, Frame, read_layer_message
 
 logger = logging.getLogger(__name__)
 
 #: In how many steps the clients are sent away at the end.
 DRAIN_BATCHES = 20
-#: After how many connections that ended what they leave behind is collected: so many, and this part of those there are.
-COLLECT_AFTER, COLLECT_AFTER_PART = 1000, 0.25
 #: Seconds that a process which starts waits for history, and that a gap waits to be healed from it.
 HISTORY_PATIENCE_S = 2.0
 LATE_HISTORY_PATIENCE_S = 60.0
@@ -50,47 +46,36 @@ class Hub:
     #: clients for each, /stream/health took up to 117 ms beside 20,000 of them.
     sweep_chunk = 40
 
-    def __init__(self, *, keep: int = 1200, patience_s: float = 30.0, history: History | None = None) -> None:
-        """`keep`: how many snapshots stay for resuming. `patience_s`: how long one send may wait for its client."""
+    def __init__(
+        self,
+        *,
+        keep: int = 1200,
+        patience_s: float = 30.0,
+        history: History | None = None,
+        make_sender: MakeSender = AsgiSender,
+        on_swept: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`keep`: how many snapshots stay for resuming. `patience_s`: how long one send may wait for its client.
+
+        `make_sender`: how to send to a connection. `on_swept`: called when a snapshot has gone to all clients.
+        """
+        self.recent = RecentSnapshots(keep)
         self.patience_s = patience_s
         self.clients: set[Client] = set()
+        self.make_sender = make_sender
+        self.left = 0  # connections that ended
         self.dropped = 0  # snapshots that were not newer than the last
         self.healed = 0  # snapshots that the channel layer lost and history had
         self.gaps = 0  # times that history had not all of them either
         self.stuck = 0  # clients closed because they did not read
+        self.sender: str | None = None  # what sends to the client that came last, by its name
         self.started = time.time()
         self.is_ready = asyncio.Event()
-        self._history = history
-        self._left = 0  # connections that ended since the last collection
         self.is_draining = False  # told the clients to come back: nobody new stays
+        self._history = history
+        self._on_swept = on_swept
+        self._leave = self.leave  # one bound method for all clients
         self._recalling: asyncio.Task[None] | None = None
-        self._frames: deque[Frame] = deque(maxlen=keep)
-        self.end = 0  # sequence number that the next frame will get; those of older ones may be negative
-
-    # --- the recent snapshots ---
-
-    @property
-    def first(self) -> int:
-        """Sequence number of the oldest frame that is kept."""
-        return self.end - len(self._frames)
-
-    @property
-    def latest(self) -> Frame | None:
-        return self._frames[-1] if self._frames else None
-
-    def frame(self, sequence: int) -> Frame | None:
-        """The frame with this number, the oldest one kept where it is gone already, None where it is yet to come."""
-        if sequence >= self.end:
-            return None
-        return self._frames[max(sequence - self.first, 0)]
-
-    def sequence_after(self, timestamp: float) -> int:
-        """Number of the first frame newer than `timestamp` (Unix seconds)."""
-        return self.first + bisect_right(self._frames, timestamp, key=lambda frame: frame.timestamp)
-
-    def _keep(self, frame: Frame) -> None:
-        self._frames.append(frame)
-        self.end += 1
 
     # --- the clients ---
 
@@ -99,8 +84,11 @@ class Hub:
 
         `send` is its ASGI send.
         """
-        first = max(self.end - 1, self.first) if since is None else self.sequence_after(since)
-        client = Client(self, make_send_now(send), first)
+        recent = self.recent
+        first = max(recent.end - 1, recent.first) if since is None else recent.sequence_after(since)
+        sender = self.make_sender(send)
+        self.sender = sender.name
+        client = Client(recent, sender, first=first, patience_s=self.patience_s, leave=self._leave)
         self.clients.add(client)
         client.catch_up()
         return client
@@ -109,23 +97,11 @@ class Hub:
         """Remove a connection; nothing of it stays behind. Removing it again does nothing."""
         if client in self.clients:
             self.clients.remove(client)
-            self._left += 1
+            self.left += 1
+            if client.was_stuck:
+                self.stuck += 1
+                logger.warning("A client did not read for %.0f s and is closed (1013); it can resume.", self.patience_s)
         client.forget()
-
-    def _collect_what_left(self) -> None:
-        """Collect garbage if many connections ended: in servers they are cycles (in Daphne of 14 KB each).
-
-        Done here, between two snapshots, so that none waits for it: it takes some 35 ms for each 1,000 connections that
-        are open, and would otherwise come while one goes out. See Runtime.tune_garbage_collection.
-        """
-        if not self.is_draining and self._left >= max(COLLECT_AFTER, COLLECT_AFTER_PART * len(self.clients)):
-            self._left = 0
-            gc.collect()
-
-    def note_stuck(self) -> None:
-        """Count and log a client that let one send wait longer than `patience_s`."""
-        self.stuck += 1
-        logger.warning("A client did not read for %.0f s and is closed (1013); it can resume.", self.patience_s)
 
     # --- passing on ---
 
@@ -134,7 +110,7 @@ class Hub:
 
         One that is not newer than the last is dropped and counted.
         """
-        latest = self.latest
+        latest = self.recent.latest
         if latest is not None:
             if frame.timestamp <= latest.timestamp:
                 self.dropped += 1
@@ -145,13 +121,12 @@ class Hub:
         await self._sweep(frame)
 
     async def _sweep(self, frame: Frame) -> None:
-        sequence = self.end
-        self._keep(frame)
+        sequence = self.recent.append(frame)
         for number, client in enumerate(tuple(self.clients), 1):
             client.offer(frame, sequence)
             if number % self.sweep_chunk == 0:
                 await asyncio.sleep(0)
-        self._collect_what_left()
+        self._on_swept()
 
     async def _fetch_missed(self, after: float, frame: Frame) -> list[Frame]:
         """What history has between `after` and `frame`; waits a little for what its writer has still in hand."""
@@ -164,7 +139,7 @@ class Hub:
             except (TimeoutError, DatabaseError) as error:
                 logger.debug("History does not help to close a gap: %s", error)
                 break
-            missed += [make_frame(*message) for message in found]
+            missed += [Frame(*message) for message in found]
             if missed and missed[-1].timestamp == frame.previous:
                 self.healed += len(missed)
                 return missed
@@ -187,7 +162,7 @@ class Hub:
         try:
             while True:
                 received = await layer.receive(channel)
-                await self.pass_on(make_frame(received["timestamp"], received["previous"], received["text"]))
+                await self.pass_on(read_layer_message(received))
         finally:
             membership.cancel()
             await asyncio.wait([membership])
@@ -223,16 +198,12 @@ class Hub:
     async def _recall_from(self, history: History) -> None:
         while True:
             try:
-                found = await history.newest(self._frames.maxlen or 1, LATE_HISTORY_PATIENCE_S)
+                found = await history.newest(self.recent.keep, LATE_HISTORY_PATIENCE_S)
                 break
             except (TimeoutError, DatabaseError) as error:
                 logger.debug("History does not answer: %s", error)
                 await asyncio.sleep(HISTORY_PATIENCE_S)
-        oldest = self._frames[0].timestamp if self._frames else math.inf
-        room = (self._frames.maxlen or 1) - len(self._frames)
-        older = [make_frame(*message) for message in found if message.timestamp < oldest]
-        # Numbers count from the newest, so that those of what is here already stay.
-        self._frames.extendleft(reversed(older[-room:] if room else []))
+        self.recent.put_before([Frame(*message) for message in found])
 
     async def _stay_member(self, layer: BaseChannelLayer, channel: str) -> None:
         """Join again and again: layers forget members after `expiry` or `group_expiry`, however alive they are."""

@@ -1,19 +1,13 @@
 """Runs the application under a real server, with the options that suit a stream of small messages to many clients."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, NamedTuple
 
-from django.conf import settings
+from streaming.delivery.sending import MakeSender
 
-#: Seconds between keep-alive pings, and how long an answer may take (Daphne needs the second to be the smaller).
-#: Proxies and routers forget connections that carry nothing for a minute. Where snapshots come more often than that,
-#: they keep the connection alive, and a ping only finds out who is gone: at 10,000 clients, one every 20 s for each
-#: would cost as much as a third of the snapshots.
-PING_INTERVAL_S = 60 if settings.STREAM_INTERVAL < 20 else 20
+#: Seconds that a client's pong may take (Daphne needs it to be less than the time between two pings).
 PING_TIMEOUT_S = 15
-#: Bytes of a client's message that a server reads; the consumer closes (1009) long before, at 4 KiB.
-LARGEST_MESSAGE = 64 * 1024
-
 #: Connections that may wait to be accepted. After a restart everybody comes back at once; who does not fit into this
 #: queue tries again only seconds later. (Twisted's default is 50; the kernel caps it at net.core.somaxconn.)
 BACKLOG = 4096
@@ -21,6 +15,7 @@ BACKLOG = 4096
 Application = Callable[..., Any]
 #: Called once with the address that the server listens at.
 Ready = Callable[[str, int], None]
+SERVERS = ("daphne", "uvicorn")
 
 
 class ServerError(Exception):
@@ -32,3 +27,21 @@ class Address(NamedTuple):
 
     host: str
     port: int
+
+
+def ping_interval_s(snapshot_interval_s: float) -> int:
+    """Seconds between keep-alive pings.
+
+    Proxies and routers forget connections that carry nothing for a minute. Where snapshots come more often than that,
+    they keep the connection alive, and a ping only finds out who is gone: at 10,000 clients, one every 20 s for each
+    would cost as much as a third of the snapshots.
+    """
+    return 60 if snapshot_interval_s < 20 else 20
+
+
+def find_make_sender(server: str) -> MakeSender:
+    """How to send to a connection of `server`, which is the one that runs here: only now is it reached into."""
+    door = import_module(f"streaming.servers.{server}_sender")
+    make_door = {"daphne": "DaphneDoor", "uvicorn": "UvicornDoor"}[server]
+    make_sender: MakeSender = getattr(door, make_door)().make_sender
+    return make_sender

@@ -7,18 +7,18 @@ from typing import Any
 
 import daphne.server
 from daphne.endpoints import build_endpoint_description_strings
+from django.conf import settings
 from twisted.internet import reactor
 
-from streaming.runtime import runtime
+from streaming.runtime import Runtime
 from streaming.servers import (
     BACKLOG,
-    LARGEST_MESSAGE,
-    PING_INTERVAL_S,
     PING_TIMEOUT_S,
     Address,
     Application,
     Ready,
     ServerError,
+    ping_interval_s,
 )
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # it has no types
         reactor.callLater(CHECK_ROUND_S / CHECK_PARTS, self.timeout_checker)
 
 
-def run(application: Application, address: Address, ready: Ready) -> None:
+def run(application: Application, runtime: Runtime, address: Address, ready: Ready) -> None:
     """Serve until SIGTERM or SIGINT, then send the clients away and end. Raises ServerError where it cannot listen."""
     endpoints = build_endpoint_description_strings(host=address.host, port=address.port)
     server = Server(
@@ -57,10 +57,10 @@ def run(application: Application, address: Address, ready: Ready) -> None:
         endpoints=[f"{endpoint}:backlog={BACKLOG}" for endpoint in endpoints],
         signal_handlers=False,  # ours drain the clients first
         websocket_timeout=-1,  # a dashboard may stay open for days
-        ping_interval=PING_INTERVAL_S,
+        ping_interval=ping_interval_s(settings.STREAM_INTERVAL),
         ping_timeout=PING_TIMEOUT_S,
-        websocket_max_message_size=LARGEST_MESSAGE,
-        websocket_max_frame_size=LARGEST_MESSAGE,
+        websocket_max_message_size=settings.STREAM_LARGEST_MESSAGE,
+        websocket_max_frame_size=settings.STREAM_LARGEST_MESSAGE,
         server_name="",
         verbosity=0,
     )
@@ -69,7 +69,7 @@ def run(application: Application, address: Address, ready: Ready) -> None:
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, begin_end)
-        # A message over the limit gets 1009, not a broken connection. Null origins are for OriginGuard to judge.
+        # A message over the limit gets 1009, not a broken connection. Null origins are for OriginMiddleware to judge.
         server.ws_factory.setProtocolOptions(failByDrop=False, allowNullOrigin=True)
         ready(*server.listening_addresses[0])
 

@@ -6,17 +6,17 @@ import socket
 import sys
 
 import uvicorn
+from django.conf import settings
 
-from streaming.runtime import runtime
+from streaming.runtime import Runtime
 from streaming.servers import (
     BACKLOG,
-    LARGEST_MESSAGE,
-    PING_INTERVAL_S,
     PING_TIMEOUT_S,
     Address,
     Application,
     Ready,
     ServerError,
+    ping_interval_s,
 )
 
 logger = logging.getLogger(__name__)
@@ -25,8 +25,9 @@ logger = logging.getLogger(__name__)
 class Server(uvicorn.Server):
     """uvicorn's server, except that it sends the clients away in batches before it closes what is left."""
 
-    def __init__(self, config: uvicorn.Config, ready: Ready) -> None:
+    def __init__(self, config: uvicorn.Config, runtime: Runtime, ready: Ready) -> None:
         super().__init__(config)
+        self._runtime = runtime
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -38,14 +39,14 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, drain, then do what uvicorn does."""
-        logger.info("Ending: telling %d clients to come back.", len(runtime.hub.clients))
+        logger.info("Ending: telling %d clients to come back.", len(self._runtime.hub.clients))
         for server in self.servers:
             server.close()
-        await runtime.stop()
+        await self._runtime.stop()
         await super().shutdown(sockets)
 
 
-def run(application: Application, address: Address, ready: Ready) -> None:
+def run(application: Application, runtime: Runtime, address: Address, ready: Ready) -> None:
     """Serve until SIGTERM or SIGINT, then send the clients away and end. Raises ServerError where it cannot listen."""
     config = uvicorn.Config(
         application,
@@ -54,8 +55,8 @@ def run(application: Application, address: Address, ready: Ready) -> None:
         backlog=BACKLOG,
         ws="websockets-sansio",  # 20 µs for a message; the other implementations need more
         ws_per_message_deflate=False,  # compressing for each client costs more than it saves on 600 bytes
-        ws_max_size=LARGEST_MESSAGE,
-        ws_ping_interval=PING_INTERVAL_S,
+        ws_max_size=settings.STREAM_LARGEST_MESSAGE,
+        ws_ping_interval=ping_interval_s(settings.STREAM_INTERVAL),
         ws_ping_timeout=PING_TIMEOUT_S,
         lifespan="on",
         access_log=False,
@@ -64,7 +65,7 @@ def run(application: Application, address: Address, ready: Ready) -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    server = Server(config, ready)
+    server = Server(config, runtime, ready)
     # uvicorn ends gracefully and then raises the signal once more, for whoever handled it before: that is the end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:

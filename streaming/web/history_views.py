@@ -13,8 +13,8 @@ from metrics.history.export import export_csv, export_json
 from metrics.history.response import stream_text
 from metrics.models import SnapshotRecord, SourceSwitch
 from metrics.models.snapshot_record import to_ms
-from streaming.runtime import runtime
 from streaming.web.history_query import BadQueryError, HistoryQuery, parse_query
+from streaming.web.provide import runtime_of
 
 CONTENT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 
@@ -23,11 +23,11 @@ CONTENT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 @require_safe
 async def latest(request: HttpRequest) -> HttpResponseBase:
     """The newest snapshot, the very bytes that the stream carries; 503 before the first one."""
-    frame = runtime.hub.latest
+    frame = runtime_of(request).hub.recent.latest
     if frame is None:
         return JsonResponse({"error": "No snapshot yet."}, status=503)
     etag, modified = f'"{frame.timestamp:.3f}"', int(frame.timestamp)
-    response = HttpResponse(frame.message["text"], content_type="application/json")
+    response = HttpResponse(frame.text, content_type="application/json")
     validate_by(response, etag, modified)
     return get_conditional_response(request, etag, modified, response) or response
 

@@ -40,7 +40,7 @@ def describe_page(interval: float, latest: Frame | None) -> dict[str, Any]:
     return {
         "interval": interval,
         "served": time.time(),
-        "latest": json.loads(latest.message["text"]) if latest else None,
+        "latest": json.loads(latest.text) if latest else None,
         "groups": [{"key": group["key"], "label": group["label"]} for group in groups],
         "metrics": [describe_metric(metric) for group in groups for metric in group["metrics"]],
     }

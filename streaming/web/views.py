@@ -8,8 +8,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from streaming.health import report_health
-from streaming.runtime import runtime
 from streaming.web.page import PREFERENCES, RANGES, describe_page, page_groups, page_modules
+from streaming.web.provide import runtime_of
 
 
 @require_safe
@@ -18,7 +18,7 @@ async def dashboard(request: HttpRequest) -> HttpResponse:
     """The live page. Its cards follow from the catalogue; no database is asked."""
     context = {
         "groups": page_groups(),
-        "page": describe_page(settings.STREAM_INTERVAL, runtime.hub.latest),
+        "page": describe_page(settings.STREAM_INTERVAL, runtime_of(request).hub.recent.latest),
         "ranges": RANGES,
         "settings": PREFERENCES,
         "modules": page_modules(),
@@ -31,7 +31,7 @@ async def dashboard(request: HttpRequest) -> HttpResponse:
 @never_cache
 async def health(request: HttpRequest) -> HttpResponse:
     """Health as JSON: 200 for ok and degraded, 503 for down."""
-    report = await report_health()
+    report = await report_health(runtime_of(request))
     return JsonResponse(report, status=503 if report["status"] == "down" else 200)
 
 

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
@@ -52,6 +53,10 @@ class Command(BaseCommand):
 
     help = "Connect to a stream, print its messages and check them against the contract."
     requires_system_checks = ()
+
+    def get_version(self) -> str:
+        """What `--version` prints: the dashboard's."""
+        return str(settings.VERSION)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("url", nargs="?", default="ws://127.0.0.1:8000/stream/live", help="default: %(default)s")

@@ -5,6 +5,7 @@ import signal
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from streaming.runtime import Runtime, is_layer_shared
@@ -14,6 +15,10 @@ class Command(BaseCommand):
     """`publish_metrics [--once]`."""
 
     help = "Publish snapshots from this process (needs REDIS_URL); one of all publishers holds the lease."
+
+    def get_version(self) -> str:
+        """What `--version` prints: the dashboard's."""
+        return str(settings.VERSION)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="publish one snapshot, print it and end")

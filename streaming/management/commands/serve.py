@@ -14,9 +14,7 @@ from django.db import Error as DatabaseError
 from django.db import connections
 from django.utils.module_loading import import_string
 
-from streaming.servers import Address, ServerError
-
-SERVERS = ("daphne", "uvicorn")
+from streaming.servers import SERVERS, Address, ServerError
 
 
 class Command(BaseCommand):
@@ -24,6 +22,10 @@ class Command(BaseCommand):
 
     help = "Serve the dashboard until SIGTERM or Ctrl-C."
     requires_system_checks = ()
+
+    def get_version(self) -> str:
+        """What `--version` prints: the dashboard's."""
+        return str(settings.VERSION)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--server", choices=SERVERS, default=os.environ.get("SERVER") or "daphne")
@@ -49,7 +51,7 @@ class Command(BaseCommand):
         server = import_module(f"streaming.servers.{options['server']}_server")
         application = import_string(settings.ASGI_APPLICATION)
         try:
-            server.run(application, Address(host, int(port)), self.show_addresses)
+            server.run(application, application.runtime, Address(host, int(port)), self.show_addresses)
         except ServerError as error:
             raise CommandError(
                 f"{error} Is port {port} in use, or {host} not an address of this machine? "

@@ -1,0 +1,54 @@
+"""What is relied on inside a server, beyond what it promises: looked at once, when that server runs.
+
+An upgrade may change it. Then the server's own `send` is used, which costs more, and a warning says so.
+"""
+
+import logging
+from collections.abc import Iterator
+from typing import ClassVar, NamedTuple
+
+from streaming.delivery.sending import AsgiSend, Sender
+
+logger = logging.getLogger(__name__)
+
+
+class Expectation(NamedTuple):
+    """A class and the attributes that it must have, or set on its instances."""
+
+    owner: type
+    attributes: tuple[str, ...]
+
+    def find_missing(self) -> Iterator[str]:
+        """Every attribute that it has not."""
+        set_at_start = getattr(vars(self.owner).get("__init__"), "__code__", None)
+        names = set_at_start.co_names if set_at_start else ()
+        for name in self.attributes:
+            if not hasattr(self.owner, name) and name not in names:
+                yield f"{self.owner.__module__}.{self.owner.__qualname__}.{name}"
+
+
+def needs(owner: type, *attributes: str) -> Expectation:
+    """An expectation, as it is written down."""
+    return Expectation(owner, attributes)
+
+
+class Door:
+    """One server's internals. Making it looks at what is expected and warns of what is not there."""
+
+    server: ClassVar[str]
+    expected: ClassVar[tuple[Expectation, ...]]
+
+    def __init__(self) -> None:
+        missing = [name for expectation in self.expected for name in expectation.find_missing()]
+        self.is_usable = not missing
+        if missing:
+            logger.warning(
+                "This %s is not one that is known here (no %s): snapshots go through its own `send`, which costs more. "
+                "requirements.txt names the versions that were looked at.",
+                self.server,
+                ", ".join(missing),
+            )
+
+    def make_sender(self, send: AsgiSend) -> Sender:
+        """The sender of an accepted connection, from its ASGI `send`."""
+        raise NotImplementedError

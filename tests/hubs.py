@@ -1,0 +1,25 @@
+"""Hubs for tests whose connections are nothing but a `send`, and requests to a runtime of the test's own."""
+
+from typing import Any
+
+from django.test import AsyncClient
+
+from streaming.delivery.hub import Hub
+from streaming.delivery.sending import SteppingSender
+from streaming.runtime import Runtime
+
+
+def make_hub(**options: Any) -> Hub:
+    """A hub that sends as far as it gets without a task, as under the servers that were looked into."""
+    return Hub(make_sender=SteppingSender, **options)
+
+
+class RuntimeClient(AsyncClient):
+    """Django's test client, in a process that runs `runtime`."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__()
+        self._runtime = runtime
+
+    def _base_scope(self, **request: Any) -> dict[str, Any]:
+        return {**super()._base_scope(**request), "runtime": self._runtime}
