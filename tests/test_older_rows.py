@@ -58,7 +58,7 @@ def test_what_does_not_exist_any_more_is_left_out() -> None:
 @pytest.mark.django_db
 def test_summaries_and_csv_leave_the_source_empty() -> None:
     store()
-    (row,) = summarise(NOW - 60, NOW + 60, 3600)
+    ((row,),) = summarise(NOW - 60, NOW + 60, 3600)
     assert row["sources"] == {"system": ["host"], "portfolio": ["redis"]}
     for step_s in (None, 3600.0):
         (line,) = csv.DictReader(io.StringIO("".join(export_csv(NOW - 60, NOW + 60, step_s))))
@@ -69,7 +69,7 @@ def test_summaries_and_csv_leave_the_source_empty() -> None:
 def test_a_bucket_in_which_the_group_began_has_its_source() -> None:
     store()
     store(time_ms=round(NOW * 1000) + 3000, source_ai="mock")
-    (row,) = summarise(math.floor(NOW / 3600) * 3600, NOW + 60, 3600)
+    ((row,),) = summarise(math.floor(NOW / 3600) * 3600, NOW + 60, 3600)
     assert row["sources"]["ai"] == ["mock"]
 
 

@@ -1,20 +1,20 @@
 """History in the admin: to look, search and export, never to change. Made to stay fast among a million rows."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
-from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from metrics.catalogue import METRICS, Group, SourceKind
-from metrics.history.export import PAGE, SNAPSHOT_COLUMNS, snapshot_line, to_csv
-from metrics.history.response import stream_text
+from metrics.history.export import export_records
+from metrics.history.export_gate import TooManyExportsError
+from metrics.history.response import answer_with, format_for_files
 from metrics.models import SnapshotRecord, SourceSwitch
 from metrics.models.snapshot_record import to_ms
 from metrics.reading import Problem
@@ -174,19 +174,16 @@ class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
         return queryset, False
 
     @admin.action(description="Export selected snapshots as CSV", permissions=["view"])
-    def export_csv(self, request: HttpRequest, queryset: QuerySet[SnapshotRecord]) -> StreamingHttpResponse:
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[SnapshotRecord]) -> HttpResponseBase | None:
         """The selection, all pages of it if so chosen, oldest first."""
-        response = stream_text(csv_of(queryset.order_by("time_ms")), "text/csv; charset=utf-8")
-        response["Content-Disposition"] = 'attachment; filename="snapshots.csv"'
+        try:
+            response = answer_with(export_records(queryset), "text/csv; charset=utf-8")
+        except TooManyExportsError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return None
+        name = f"snapshots-{format_for_files(timezone.now().timestamp())}.csv"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
-
-
-def csv_of(records: QuerySet[SnapshotRecord]) -> Iterator[str]:
-    """The column names, then the records, PAGE at a time."""
-    yield to_csv([SNAPSHOT_COLUMNS])
-    rows = records.iterator(chunk_size=PAGE)
-    while page := list(islice(rows, PAGE)):
-        yield to_csv(snapshot_line(record.to_snapshot()) for record in page)
 
 
 @admin.register(SourceSwitch)
