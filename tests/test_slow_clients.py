@@ -31,8 +31,13 @@ def filled_database(tmp_path_factory: pytest.TempPathFactory, prepared_database:
     path = Path(shutil.copy(prepared_database, tmp_path_factory.mktemp("filled")))
     newest_ms = round(time.time() * 1000) - 5000
     every_row = {
-        **{"interval_s": 0.01, "source_system": "host", "source_ai": "mock", "source_portfolio": "mock"},
-        **{"problem_count": 0, "problems": "{}", "observed": "{}"},
+        "interval_s": 0.01,
+        "source_system": "host",
+        "source_ai": "mock",
+        "source_portfolio": "mock",
+        "problem_count": 0,
+        "problems": "{}",
+        "observed": "{}",
         **{metric.key: metric.fallback for metric in CATALOGUE},
     }
     names = ", ".join(["time_ms", "previous_ms", *every_row])
