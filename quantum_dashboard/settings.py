@@ -71,7 +71,8 @@ SECRET_KEY: str = env.str("SECRET_KEY", default="")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 # Served over HTTPS (by nginx, say): secure cookies, HSTS, redirects from http.
 HTTPS: bool = env.bool("HTTPS", default=False)
-# Where rows are kept: sqlite:///path or postgres://user:password@host:port/name.
+# Where rows are kept: sqlite:///path or postgres://user:password@host:port/name. What waits for an SQLite file that
+# somebody else has locked gives up after 5 seconds; sqlite:///path?timeout=60 after 60.
 DATABASE: dict[str, Any] = env.dj_db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 # The channel layer and the publishers' lease. Unset: in memory, one process.
 REDIS_URL: str | None = env.str("REDIS_URL", default=None, validate=redis_url)
@@ -116,6 +117,9 @@ except EnvError as error:
 
 if DATABASE["ENGINE"] not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
     raise ImproperlyConfigured("DATABASE_URL must be sqlite:///path or postgres://user:password@host:port/name.")
+SQLITE_TIMEOUT: Any = DATABASE.get("OPTIONS", {}).get("timeout", 5)
+if DATABASE["ENGINE"] == "django.db.backends.sqlite3" and not isinstance(SQLITE_TIMEOUT, int):
+    raise ImproperlyConfigured("DATABASE_URL: timeout must be a whole number of seconds.")
 if not SECRET_KEY:
     if not DEBUG:
         raise ImproperlyConfigured(
@@ -173,7 +177,7 @@ TEMPLATES = [
 DATABASES = {"default": DATABASE}
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     DATABASE.setdefault("OPTIONS", {}).update(
-        timeout=5,  # seconds a writer waits for another
+        timeout=SQLITE_TIMEOUT,  # seconds a writer waits for another
         transaction_mode="IMMEDIATE",
         init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     )

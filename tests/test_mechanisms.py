@@ -1,7 +1,7 @@
 """The small mechanisms that promises rest on: ticks, questions, eager coroutines, membership."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -14,6 +14,14 @@ from streaming.publishing.ticker import Ticker
 from streaming.servers import daphne_server
 from streaming.wire import GROUP, Frame, make_layer_message
 from tests.hubs import make_hub
+
+
+async def until(claim: Callable[[], bool]) -> None:
+    """Let others run until `claim` is true."""
+    async with asyncio.timeout(20):
+        while not claim():  # noqa: ASYNC110 - any claim, polled
+            await asyncio.sleep(0)
+
 
 # --- ticks ---
 
@@ -71,24 +79,26 @@ def test_ticks_that_were_missed_are_counted_skipped_and_never_bunched(clock: Fak
 
 def test_one_question_is_under_way_at_most_and_its_answer_is_shared() -> None:
     async def run() -> None:
-        asked = 0
-        answer_now = asyncio.Event()
+        asked: list[asyncio.Future[str]] = []
 
-        async def ask() -> int:
-            nonlocal asked
-            asked += 1
-            await answer_now.wait()
-            return asked
+        async def ask() -> str:
+            asked.append(asyncio.get_running_loop().create_future())
+            return await asked[-1]
 
         inquiry = Inquiry(ask)
-        for _ in range(3):
-            with pytest.raises(TimeoutError):
-                await inquiry.answer(0.01)
-        assert asked == 1
-        answer_now.set()
-        await asyncio.sleep(0)
-        assert [await inquiry.answer(1) for _ in range(2)] in ([1, 2], [2, 3])
-        await inquiry.aclose()
+        first, second = (asyncio.create_task(inquiry.answer(20)) for _ in range(2))
+        await until(lambda: len(asked) == 1)
+        with pytest.raises(TimeoutError):
+            await inquiry.answer(0)
+        assert len(asked) == 1
+        asked[0].set_result("the first answer")
+        assert await asyncio.gather(first, second) == ["the first answer"] * 2
+
+        again = asyncio.create_task(inquiry.answer(20))
+        await until(lambda: len(asked) == 2)
+        asked[1].set_result("the second answer")
+        assert await again == "the second answer"
+        assert len(asked) == 2
 
     asyncio.run(run())
 
@@ -271,8 +281,7 @@ def test_history_that_answers_late_is_filled_in_before_what_came_meanwhile() -> 
         assert received == ["5", "6"]
         received.clear()
         client = hub.join(send, since=0.0)
-        while client.is_catching_up:  # noqa: ASYNC110 - polled
-            await asyncio.sleep(0)
+        await until(lambda: not client.is_catching_up)
         assert received == ["3", "4", "5", "6"]
         await hub.aclose()
 
