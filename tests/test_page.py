@@ -136,6 +136,12 @@ def test_a_server_that_hangs_is_delayed_then_stale_then_live(browser: Browser, p
     assert page.locator("link[rel=icon]").get_attribute("href") != icon
 
 
+def test_a_page_that_was_long_on_its_way_is_live_all_the_same(browser: Browser, proxy: Proxy) -> None:
+    proxy.slow = b"get / http"
+    page = browser.open(proxy.url)
+    assert page.evaluate("performance.getEntriesByType('navigation')[0].responseStart") > 1000 * proxy.SLOW_S
+
+
 def test_a_broken_connection_resumes_without_a_gap(browser: Browser, proxy: Proxy) -> None:
     page = browser.open(proxy.url)
     show_rows(page, at_least=3)

@@ -2,7 +2,7 @@
 
 import { Cards } from "./cards.js";
 import { readCatalogue } from "./catalogue.js";
-import { ServerClock, localTime } from "./clock.js";
+import { ServerClock, localTime, pageArrival } from "./clock.js";
 import { LiveConnection } from "./connection.js";
 import { bindControls, keepAwake, offerFile } from "./controls.js";
 import { formatTime, formatValue, isProfit, zoneName } from "./format.js";
@@ -61,7 +61,7 @@ class Page {
   #refill = 0;
 
   start() {
-    this.clock.note(catalogue.served, 0); // the page was opened before anything of it arrived
+    this.clock.note(catalogue.served, pageArrival());
     bindControls(document, this.preferences, {
       pause: (isPaused) => this.#pause(isPaused),
       table: (isShown) => this.#showTable(isShown),
