@@ -8,6 +8,8 @@
  * @property {string} unit
  * @property {number} decimals
  * @property {"float"|"int"|"str"} type
+ * @property {boolean} isHero  Large, first, with its chart; its value is in the page's title.
+ * @property {boolean} isSigned  Its sign is shown, in the colours of profit and loss.
  */
 
 /**

@@ -5,7 +5,7 @@ import { readCatalogue } from "./catalogue.js";
 import { ServerClock, localTime, pageArrival } from "./clock.js";
 import { LiveConnection } from "./connection.js";
 import { bindControls, keepAwake, offerFile } from "./controls.js";
-import { formatTime, formatValue, isProfit, zoneName } from "./format.js";
+import { formatTime, formatValue, zoneName } from "./format.js";
 import { HistoryLoader, chooseStep } from "./history.js";
 import { Indicator } from "./indicator.js";
 import { Preferences, openStorage } from "./preferences.js";
@@ -31,7 +31,7 @@ const catalogue = readCatalogue(document);
 const { metrics } = catalogue;
 const groups = catalogue.groups.map(({ key }) => key);
 const groupLabels = new Map(catalogue.groups.map(({ key, label }) => [key, label]));
-const headlineMetric = metrics.find(isProfit) ?? metrics[0];
+const headlineMetric = metrics.find(({ isHero }) => isHero) ?? metrics[0];
 
 class Page {
   preferences = new Preferences(openStorage(), new URLSearchParams(location.search));

@@ -28,10 +28,15 @@ def page_modules() -> list[str]:
 
 
 def page_groups() -> list[dict[str, Any]]:
-    """The groups in the page's order, each with `key`, `label` and `metrics`."""
+    """The groups in the page's order, each with `key`, `label` and `metrics` (heroes first)."""
     labels = dict(DataSource.GROUPS)
     return [
-        {"key": group.value, "label": labels[group.value], "metrics": list(metrics_of(group))} for group in PAGE_GROUPS
+        {
+            "key": group.value,
+            "label": labels[group.value],
+            "metrics": sorted(metrics_of(group), key=lambda metric: not metric.is_hero),
+        }
+        for group in PAGE_GROUPS
     ]
 
 
@@ -59,4 +64,6 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "unit": metric.unit,
         "decimals": metric.decimals,
         "type": metric.type.__name__,
+        "isHero": metric.is_hero,
+        "isSigned": metric.is_signed,
     }

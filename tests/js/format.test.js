@@ -6,18 +6,14 @@ import { HistoryLoader, chooseStep } from "../../static/dashboard/history.js";
 import { Preferences } from "../../static/dashboard/preferences.js";
 import { makeCsv } from "../../static/dashboard/table.js";
 import { settle } from "./browser.js";
+import { CPU, PNL, REGIME } from "./metrics.js";
 
-/** @type {import("../../static/dashboard/catalogue.js").Metric} */
-const PNL = { key: "pnl", group: "portfolio", label: "P&L", unit: "currency", decimals: 2, type: "float" };
-/** @type {import("../../static/dashboard/catalogue.js").Metric} */
-const CPU = { key: "cpu", group: "system", label: "CPU", unit: "%", decimals: 2, type: "float" };
-/** @type {import("../../static/dashboard/catalogue.js").Metric} */
-const REGIME = { key: "regime", group: "ai", label: "Regime", unit: "", decimals: 0, type: "str" };
-
-test("money has always its sign, and zero has none", () => {
+test("what is signed has always its sign, zero has none, and a unit means nothing", () => {
   assert.equal(formatValue(PNL, 126692.1), "+126,692.10");
   assert.equal(formatValue(PNL, -0.5), "−0.50");
   assert.equal(formatValue(PNL, 0), "0.00");
+  assert.equal(formatValue({ ...PNL, isSigned: false }, 126692.1), "126,692.10");
+  assert.equal(formatValue({ ...CPU, isSigned: true }, 5), "+5.00");
 });
 
 test("no value is a dash, a real 0 is 0, a text is itself", () => {

@@ -5,13 +5,9 @@ import { RowStore } from "../../static/dashboard/rows.js";
 import { sparkPath } from "../../static/dashboard/sparkline.js";
 import { changeOf, heldSince, linesOf, makeTimeline } from "../../static/dashboard/timeline.js";
 import { snapshot } from "./browser.js";
+import { PNL, REGIME } from "./metrics.js";
 
 const GROUPS = ["system", "ai", "portfolio"];
-/** @type {import("../../static/dashboard/catalogue.js").Metric} */
-const PNL = { key: "pnl", group: "portfolio", label: "P&L", unit: "currency", decimals: 2, type: "float" };
-/** @type {import("../../static/dashboard/catalogue.js").Metric} */
-const REGIME = { key: "regime", group: "ai", label: "Regime", unit: "", decimals: 0, type: "str" };
-
 /** @param {any[]} snapshots  @param {number|null} [step] */
 function storeOf(snapshots, step = null) {
   const store = new RowStore(["cpu", "pnl", "regime"]);
