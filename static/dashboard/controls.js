@@ -36,7 +36,7 @@ export function bindControls(document, preferences, actions) {
   const choices = document.querySelectorAll('#ranges input, #settings input[type="radio"]');
   const showChosen = () => {
     for (const input of choices) {
-      input.checked = /** @type {any} */ (preferences)[input.name] === input.value;
+      input.checked = preferences.isChosen(input.name, input.value);
     }
     document.documentElement.dataset.theme = preferences.theme;
     document.documentElement.dataset.profit = preferences.profit;
