@@ -4,7 +4,7 @@ import { Cards } from "./cards.js";
 import { readCatalogue } from "./catalogue.js";
 import { ServerClock, localTime, pageArrival } from "./clock.js";
 import { LiveConnection } from "./connection.js";
-import { bindControls, keepAwake, offerFile } from "./controls.js";
+import { bindControls, keepAwake } from "./controls.js";
 import { browserEnvironment } from "./environment.js";
 import { formatTime, formatValue, zoneName } from "./format.js";
 import { Indicator } from "./indicator.js";
@@ -12,7 +12,7 @@ import { Past } from "./past.js";
 import { Preferences, openStorage } from "./preferences.js";
 import { simulatedGroups } from "./snapshot.js";
 import { computeState } from "./state.js";
-import { Table, makeCsv } from "./table.js";
+import { Table } from "./table.js";
 import { setText } from "./text.js";
 import { makeTimeline } from "./timeline.js";
 
@@ -39,6 +39,7 @@ class Page {
   cards = new Cards(document, metrics);
   table = new Table(document, metrics);
   indicator = new Indicator(document);
+  csv = /** @type {HTMLAnchorElement} */ (document.getElementById("csv"));
   connection = new LiveConnection({
     url: "/stream/live",
     latestUrl: "/stream/latest",
@@ -67,7 +68,6 @@ class Page {
     bindControls(document, this.preferences, {
       pause: (isPaused) => this.#pause(isPaused),
       table: (isShown) => this.#showTable(isShown),
-      csv: () => this.#downloadCsv(),
       retry: () => this.connection.retryNow(),
     });
     if (this.preferences.isKiosk) keepAwake(document);
@@ -146,6 +146,7 @@ class Page {
     const timeline = makeTimeline(rows, rowStep, groups);
     this.cards.showPast(rows, timeline, window, this.preferences.range.label);
     this.charts?.show(timeline, window);
+    this.csv.href = this.past.csvAddress;
     if (!this.table.section.hidden) this.table.show(rows, rowStep, this.preferences.zone);
   }
 
@@ -223,11 +224,6 @@ class Page {
     this.table.section.hidden = !isShown;
     /** @type {HTMLElement} */ (document.getElementById("charts")).hidden = isShown;
     this.#drawPast();
-  }
-
-  #downloadCsv() {
-    const name = `quantum-trader-${this.preferences.range.key}-${new Date(this.now * 1000).toISOString().slice(0, 19).replaceAll(":", "")}.csv`;
-    offerFile(document, makeCsv(this.past.rows, metrics, groups), name);
   }
 }
 

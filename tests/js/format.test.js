@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { formatDuration, formatTime, formatValue, zoneName } from "../../static/dashboard/format.js";
-import { makeCsv } from "../../static/dashboard/table.js";
 import { CPU, PNL, REGIME } from "./metrics.js";
 
 test("what is signed has always its sign, zero has none, and a unit means nothing", () => {
@@ -26,9 +25,4 @@ test("durations", () => {
 test("times in UTC", () => {
   assert.equal(formatTime(1735174460.1, "utc"), "00:54:20");
   assert.equal(zoneName("utc"), "UTC");
-});
-
-test("CSV: UTC, one column per metric and source, no formula, no invented zero", () => {
-  const row = { time: 1735174460, count: 2, isAfterGap: false, sources: { ai: ["redis", "mock"] }, values: { pnl: null, regime: { min: null, mean: null, max: null, last: '=1+"1"', count: 2 } } };
-  assert.equal(makeCsv([row], [PNL, REGIME], ["ai"]), 'time,snapshots,pnl,regime,source_ai\r\n2024-12-26T00:54:20.000Z,2,,"\'=1+""1""",mock+redis\r\n');
 });
