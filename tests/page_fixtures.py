@@ -96,12 +96,6 @@ window.states = [];
 addEventListener("DOMContentLoaded", () => {
   new MutationObserver(() => window.states.push(document.body.dataset.state))
     .observe(document.body, { attributes: true, attributeFilter: ["data-state"] });
-  const value = document.querySelector(".card .value");
-  const look = () => {
-    if (value && value.textContent !== "—") window.paintedAt ??= performance.now();
-  };
-  look();
-  if (value) new MutationObserver(look).observe(value, { childList: true, characterData: true, subtree: true });
 });
 """
 #: What Chromium itself writes when a test breaks the network; no page can keep it from doing so.
