@@ -79,7 +79,8 @@ class Metric:
     `minimum` and `maximum` bound a number (inclusive); `maximum` bounds the length of a text, in characters.
     `decimals` is how many a float is rounded to and shown with. `redis_keys` are tried in order. `fallback` is shown,
     with its problem, when staff switched fallbacks on. `typical`, `wander` and `drift` shape the simulated values: the
-    level they return to, their standard deviation, and how much the level itself moves per hour.
+    level they return to, their standard deviation, and how much the level itself moves per hour. On the page `is_hero`
+    is shown large, first and with its chart; of what `is_signed` the sign is shown, in the colours of profit and loss.
     """
 
     key: str
@@ -96,6 +97,8 @@ class Metric:
     wander: float = 0.0
     drift: float = 0.0
     texts: tuple[str, ...] = ()
+    is_hero: bool = False
+    is_signed: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -179,6 +182,8 @@ CATALOGUE: tuple[Metric, ...] = (
         typical=125000,
         wander=500,
         drift=1800,
+        is_hero=True,
+        is_signed=True,
     ),
     Metric(
         "positions", Group.PORTFOLIO, "Open positions", int, "", ("portfolio:positions",), 14, 0, typical=14, wander=3
