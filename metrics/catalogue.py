@@ -1,7 +1,7 @@
-"""The one list of all metrics.
+"""The one list of all groups and metrics.
 
-Adding a metric is one entry in `CATALOGUE` (and a generated migration): the wire message, the sources, the history's
-column, the page's card and the admin follow from it.
+Adding a metric is one entry in `CATALOGUE`, adding a group one line in `Group` (and a generated migration for either):
+the wire message, the sources, history's columns, the page's sections and cards and the admin follow from them.
 """
 
 import math
@@ -15,17 +15,57 @@ Value = float | int | str | None
 #: The largest integer that JSON readers in every language keep exact (ECMAScript's Number.MAX_SAFE_INTEGER).
 LARGEST_INTEGER = 2**53 - 1
 
-
 #: The largest amount that is taken for real. Beyond it a float keeps no cents, and sums over history no meaning.
 LARGEST_NUMBER = 1e15
 
 
-class Group(StrEnum):
-    """What a metric is about; staff choose one source per group."""
+class SourceKind(StrEnum):
+    """Where one group's values come from."""
 
-    SYSTEM = "system"
-    AI = "ai"
-    PORTFOLIO = "portfolio"
+    MOCK = "mock"
+    REDIS = "redis"
+    HOST = "host"
+
+
+#: The sources that can answer for any metric.
+ANY_METRIC = (SourceKind.MOCK, SourceKind.REDIS)
+
+
+class Group(StrEnum):
+    """What a metric is about; staff choose one source per group.
+
+    A line here declares a group: its key, the name that people read, its place on the page (the lowest is what a trader
+    looks at first; without one it comes last), the sources that can answer for it, and the one that does until staff
+    choose. The message has the groups in the order of the lines, so that a new one stands at the end.
+    """
+
+    label: str
+    page_place: int
+    kinds: tuple[SourceKind, ...]
+    first_kind: SourceKind
+
+    SYSTEM = "system", "System", 3, (*ANY_METRIC, SourceKind.HOST), SourceKind.HOST
+    AI = "ai", "AI", 2
+    PORTFOLIO = "portfolio", "Portfolio", 1
+
+    def __new__(
+        cls,
+        key: str,
+        label: str = "",
+        page_place: int = 1000,
+        kinds: tuple[SourceKind, ...] = ANY_METRIC,
+        first_kind: SourceKind = SourceKind.MOCK,
+    ) -> "Group":
+        group = str.__new__(cls, key)
+        group._value_ = key
+        group.label, group.page_place = label or key.capitalize(), page_place
+        group.kinds, group.first_kind = kinds, first_kind
+        return group
+
+    @property
+    def source_column(self) -> str:
+        """The column that keeps where its values came from, in the database and in CSV."""
+        return f"source_{self}"
 
 
 class InvalidValueError(ValueError):
@@ -39,7 +79,8 @@ class Metric:
     `minimum` and `maximum` bound a number (inclusive); `maximum` bounds the length of a text, in characters.
     `decimals` is how many a float is rounded to and shown with. `redis_keys` are tried in order. `fallback` is shown,
     with its problem, when staff switched fallbacks on. `typical`, `wander` and `drift` shape the simulated values: the
-    level they return to, their standard deviation, and how much the level itself moves per hour.
+    level they return to, their standard deviation, and how much the level itself moves per hour. On the page `is_hero`
+    is shown large, first and with its chart; of what `is_signed` the sign is shown, in the colours of profit and loss.
     """
 
     key: str
@@ -56,6 +97,8 @@ class Metric:
     wander: float = 0.0
     drift: float = 0.0
     texts: tuple[str, ...] = ()
+    is_hero: bool = False
+    is_signed: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -99,6 +142,13 @@ class Metric:
             return f"{self.minimum:g} to {self.maximum:g}"
         return f"at least {self.minimum:g}" if self.minimum > -math.inf else "any finite number"
 
+    def show(self, value: object, *, with_unit: bool = False) -> str:
+        """`value` as people read it, rounded to this metric's decimals; — for None, and anything else as it is."""
+        if value is None:
+            return "—"
+        shown = f"{value:.{self.decimals}f}" if self.type is float and isinstance(value, float) else str(value)
+        return f"{shown} {self.unit}" if with_unit and self.unit else shown
+
 
 CATALOGUE: tuple[Metric, ...] = (
     Metric("cpu", Group.SYSTEM, "CPU", float, "%", ("system:cpu",), 50.0, 0, 100, 2, typical=42, wander=14),
@@ -132,6 +182,8 @@ CATALOGUE: tuple[Metric, ...] = (
         typical=125000,
         wander=500,
         drift=1800,
+        is_hero=True,
+        is_signed=True,
     ),
     Metric(
         "positions", Group.PORTFOLIO, "Open positions", int, "", ("portfolio:positions",), 14, 0, typical=14, wander=3

@@ -24,7 +24,7 @@ def read_choices() -> Choices:
     """Read all rows of DataSource (blocking). Raises django.db.Error where the database fails."""
     close_old_connections()
     try:
-        return {**DEFAULT_CHOICES, **{row.group_enum: row.choice for row in DataSource.objects.all()}}
+        return {**DEFAULT_CHOICES, **DataSource.read_choices()}
     finally:
         close_old_connections()
 

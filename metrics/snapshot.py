@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from metrics.catalogue import CATALOGUE, METRICS, Group, Value
-from metrics.choices import Choices, SourceKind
+from metrics.catalogue import CATALOGUE, METRICS, Group, SourceKind, Value
+from metrics.choices import Choices
 from metrics.reading import Problem, Reading
 
+#: Every key of a message in its order, which is part of the contract.
+KEYS = ("timestamp", "datetime", *METRICS, "previous", "interval", "sources", "problems", "observed")
 
-class Message(NamedTuple):
+
+class EncodedSnapshot(NamedTuple):
     """A snapshot as it travels: encoded once, with what tells its place in the chain (Unix seconds)."""
 
     timestamp: float
@@ -25,7 +28,8 @@ class Snapshot:
 
     `timestamp`: Unix seconds with milliseconds' precision, the snapshot's identity. `previous`: the timestamp of the
     snapshot published before it, None for the first one ever. `interval`: seconds between two snapshots. `values` has
-    every key of the catalogue. `observed`: when a group's producer says it wrote, Unix seconds.
+    every key of the catalogue. `sources` has every group, but for those that did not exist yet when it was published.
+    `observed`: when a group's producer says it wrote, Unix seconds.
     """
 
     timestamp: float
@@ -36,23 +40,27 @@ class Snapshot:
     problems: Mapping[str, Problem]
     observed: Mapping[Group, float]
 
-    def encode(self) -> str:
-        """The wire message: flat JSON, the catalogue's keys in its order, between the time and the provenance."""
-        message: dict[str, Any] = {
+    def to_dict(self) -> dict[str, Any]:
+        """The wire message before it is encoded: KEYS, in their order."""
+        parts: dict[str, Any] = {
+            **self.values,
             "timestamp": self.timestamp,
             "datetime": format_time(self.timestamp),
-            **{metric.key: self.values[metric.key] for metric in CATALOGUE},
             "previous": self.previous,
             "interval": self.interval,
             "sources": self.sources,
             "problems": self.problems,
             "observed": self.observed,
         }
-        return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return {key: parts[key] for key in KEYS}
 
-    def to_message(self) -> Message:
+    def encode(self) -> str:
+        """The wire message: flat JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    def to_encoded(self) -> EncodedSnapshot:
         """Encode, with the place in the chain beside the text."""
-        return Message(self.timestamp, self.previous, self.encode())
+        return EncodedSnapshot(self.timestamp, self.previous, self.encode())
 
 
 def format_time(timestamp: float) -> str:

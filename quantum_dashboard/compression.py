@@ -1,5 +1,6 @@
 """Answers compressed with gzip, streamed ones included: a day of history shrinks to a tenth."""
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import cast
@@ -11,6 +12,10 @@ from django.utils.cache import patch_vary_headers
 
 #: zlib's window size that makes it write gzip's header and trailer.
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
+#: Bytes compressed at once.
+LARGEST_PIECE = 64 * 1024
+#: Bytes up to which the way to a thread and back (90 µs) takes longer than the compression itself.
+SMALL_PIECE = 4 * 1024
 
 
 class CompressionMiddleware(GZipMiddleware):
@@ -37,9 +42,19 @@ class CompressionMiddleware(GZipMiddleware):
 
 
 async def compress(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """The chunks as one gzip file, passed on as it fills."""
+    """The chunks as one gzip file, passed on as it fills.
+
+    All but small ones are compressed in a thread, in order, in pieces of at most LARGEST_PIECE bytes: the event loop
+    has the stream to serve meanwhile, and what comes out for one piece is sent before the next one is compressed.
+    """
     compressor = zlib.compressobj(wbits=GZIP_WINDOW)
     async for chunk in chunks:
-        if compressed := compressor.compress(chunk):
-            yield compressed
+        for start in range(0, len(chunk), LARGEST_PIECE):
+            piece = chunk[start : start + LARGEST_PIECE]
+            if len(piece) <= SMALL_PIECE:
+                compressed = compressor.compress(piece)
+            else:
+                compressed = await asyncio.to_thread(compressor.compress, piece)
+            if compressed:
+                yield compressed
     yield compressor.flush()

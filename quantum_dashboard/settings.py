@@ -71,7 +71,8 @@ SECRET_KEY: str = env.str("SECRET_KEY", default="")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 # Served over HTTPS (by nginx, say): secure cookies, HSTS, redirects from http.
 HTTPS: bool = env.bool("HTTPS", default=False)
-# Where rows are kept: sqlite:///path or postgres://user:password@host:port/name.
+# Where rows are kept: sqlite:///path or postgres://user:password@host:port/name. What waits for an SQLite file that
+# somebody else has locked gives up after 5 seconds; sqlite:///path?timeout=60 after 60.
 DATABASE: dict[str, Any] = env.dj_db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 # The channel layer and the publishers' lease. Unset: in memory, one process.
 REDIS_URL: str | None = env.str("REDIS_URL", default=None, validate=redis_url)
@@ -92,6 +93,8 @@ try:
     )
 except OverflowError:
     raise ImproperlyConfigured("HISTORY_RETENTION is too long: use 7d, 36h, or seconds.") from None
+# How many long answers from history a process sends at once; one more gets 503.
+HISTORY_EXPORTS: int = env.int("HISTORY_EXPORTS", default=8, validate=validate.Range(1, 1000))
 # What clients can resume from: a number of snapshots (1200), or a duration (1h, 90m, 30s).
 STREAM_REPLAY_TEXT: str = env.str("STREAM_REPLAY", default="1h", validate=lambda text: [count_replay(text, 3.0)])
 # Seconds that one message may wait for a client that does not read, before it is closed (1013).
@@ -114,6 +117,9 @@ except EnvError as error:
 
 if DATABASE["ENGINE"] not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
     raise ImproperlyConfigured("DATABASE_URL must be sqlite:///path or postgres://user:password@host:port/name.")
+SQLITE_TIMEOUT: Any = DATABASE.get("OPTIONS", {}).get("timeout", 5)
+if DATABASE["ENGINE"] == "django.db.backends.sqlite3" and not isinstance(SQLITE_TIMEOUT, int):
+    raise ImproperlyConfigured("DATABASE_URL: timeout must be a whole number of seconds.")
 if not SECRET_KEY:
     if not DEBUG:
         raise ImproperlyConfigured(
@@ -171,7 +177,7 @@ TEMPLATES = [
 DATABASES = {"default": DATABASE}
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     DATABASE.setdefault("OPTIONS", {}).update(
-        timeout=5,  # seconds a writer waits for another
+        timeout=SQLITE_TIMEOUT,  # seconds a writer waits for another
         transaction_mode="IMMEDIATE",
         init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     )

@@ -4,29 +4,17 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from metrics.catalogue import CATALOGUE, Group, InvalidValueError
-from metrics.choices import SourceKind
+from metrics.catalogue import CATALOGUE, Group, InvalidValueError, SourceKind, metrics_of
 from metrics.reading import Problem
-from metrics.snapshot import format_time
+from metrics.snapshot import KEYS, format_time
 
-#: Every key of a message, in its order.
-KEYS = (
-    "timestamp",
-    "datetime",
-    *(metric.key for metric in CATALOGUE),
-    "previous",
-    "interval",
-    "sources",
-    "problems",
-    "observed",
-)
-
-Message = dict[str, Any]
+#: What a client decoded; nothing is known of what is in it.
+DecodedMessage = dict[str, Any]
 LONGEST_INTERVAL_S = 86_400
 LATEST = 253_402_300_799.0  # the end of the year 9999, the last that ISO 8601 writes in four digits
 
 
-def find_violations(text: str, before: Message | None = None) -> tuple[Message, list[str]]:
+def find_violations(text: str, before: DecodedMessage | None = None) -> tuple[DecodedMessage, list[str]]:
     """Return a message decoded and everything in it that breaks the contract, one sentence each.
 
     `before` is the message that came before it on the same connection. What cannot be decoded is returned as {}.
@@ -61,7 +49,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def check_time(message: Message) -> list[str]:
+def check_time(message: DecodedMessage) -> list[str]:
     """The times' types and agreement."""
     timestamp, previous, interval = message["timestamp"], message["previous"], message["interval"]
     if not is_number(timestamp):
@@ -80,7 +68,7 @@ def check_time(message: Message) -> list[str]:
     return violations
 
 
-def check_sequence(message: Message, before: Message) -> list[str]:
+def check_sequence(message: DecodedMessage, before: DecodedMessage) -> list[str]:
     """Order, gaps and spacing."""
     if not is_number(before.get("timestamp")):
         return []
@@ -95,14 +83,17 @@ def check_sequence(message: Message, before: Message) -> list[str]:
     return []
 
 
-def check_provenance(message: Message) -> list[str]:
+def check_provenance(message: DecodedMessage) -> list[str]:
     """Sources, problems and observed."""
     sources, problems, observed = message["sources"], message["problems"], message["observed"]
     if not all(isinstance(part, dict) for part in (sources, problems, observed)):
         return ["sources, problems and observed are not all objects"]
     keys = {metric.key for metric in CATALOGUE}
     violations = []
-    if set(sources) != set(Group) or not all(is_known(kind, set(SourceKind)) for kind in sources.values()):
+    needed = {group for group in Group if not is_before_its_time(message, group)}
+    if not sources or not needed <= set(sources) <= set(Group):
+        violations.append(f"sources is {sources!r}, not those of {', '.join(sorted(needed))}")
+    if not all(is_known(kind, set(SourceKind)) for kind in sources.values()):
         violations.append(f"sources is {sources!r}, not one of {', '.join(SourceKind)} for each group")
     if not set(problems) <= keys or not all(is_known(problem, set(Problem)) for problem in problems.values()):
         violations.append(f"problems is {problems!r}, not metrics with one of {', '.join(Problem)}")
@@ -111,7 +102,15 @@ def check_provenance(message: Message) -> list[str]:
     return violations
 
 
-def check_values(message: Message) -> list[str]:
+def is_before_its_time(message: DecodedMessage, group: Group) -> bool:
+    """Whether nothing is known of `group`, as in a snapshot from before it existed: then it may have no source."""
+    keys = [metric.key for metric in metrics_of(group)]
+    return group not in message["observed"] and all(
+        message[key] is None and message["problems"].get(key) == Problem.MISSING for key in keys
+    )
+
+
+def check_values(message: DecodedMessage) -> list[str]:
     """Each metric's type and range, and that null has a reason."""
     violations = []
     for metric in CATALOGUE:

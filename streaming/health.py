@@ -6,8 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from metrics.catalogue import METRICS
-from metrics.choices import SourceKind
+from metrics.catalogue import CATALOGUE, SourceKind
 from metrics.history.writer import HistoryWriter
 from metrics.sources.redis import safe_address
 from streaming.runtime import Runtime
@@ -64,12 +63,16 @@ def describe_history(history: HistoryWriter) -> Report:
 
 
 def describe_groups(snapshot: dict[str, Any]) -> dict[str, Any]:
-    """Each group's source and its metrics' problems."""
+    """Each group's source and its metrics' problems.
+
+    After an upgrade the latest snapshot may be one from before a group existed: it has no source, nor a problem.
+    """
     groups: dict[str, Any] = {
         group: {"source": source, "problems": {}} for group, source in snapshot["sources"].items()
     }
-    for key, problem in snapshot["problems"].items():
-        groups[METRICS[key].group]["problems"][key] = problem
+    for metric in CATALOGUE:
+        if metric.key in snapshot["problems"] and metric.group in groups:
+            groups[metric.group]["problems"][metric.key] = snapshot["problems"][metric.key]
     return groups
 
 

@@ -1,23 +1,47 @@
-"""Keeps libraries' logs readable: a state is said once, not every second with a traceback."""
+"""Keeps libraries' logs readable: what is no defect of ours is said once a minute, in a line, not with a traceback."""
 
 import logging
-import time
+from time import monotonic
+from typing import Final
+
+from redis.exceptions import RedisError
+
+EVERY_S: Final = 60.0
+
+#: What libraries log again and again for reasons outside of this program, and the exceptions that are such reasons.
+NOISE: Final[dict[str, tuple[type[BaseException], ...]]] = {
+    # uvicorn: strangers may send these as often as they like
+    "Invalid UTF-8 sequence received from client.": (UnicodeDecodeError,),
+    "Invalid HTTP request received.": (),
+    "Unsupported upgrade request.": (),
+    # channels_redis: each second while Redis is away
+    "Unexpected exception in receive task": (RedisError, OSError, TimeoutError),
+    "Unexpected exception while cleaning-up channel:": (RedisError, OSError, TimeoutError),
+}
 
 
 class OncePerMinute(logging.Filter):
-    """Lets each message of a logger through once a minute, as one line that names the error."""
+    """Lets each message of NOISE through once a minute, as one line that names the error.
+
+    Everything else passes as it is, each time: an exception of another kind, even under the same message, is a defect,
+    and its traceback is what finds it. What is remembered is as long as NOISE, whatever anybody sends.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._said: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say the exception in the line itself, and whether the line is due."""
-        now = time.monotonic()
-        if now - self._said.get(record.msg, -60.0) < 60.0:
+        """Whether the line is due; where it is one of NOISE, the line itself then says the exception."""
+        message = str(record.msg)
+        error = record.exc_info[1] if record.exc_info else None
+        if message not in NOISE or not (error is None or isinstance(error, NOISE[message])):
+            return True
+        now = monotonic()
+        if now - self._said.get(message, -EVERY_S) < EVERY_S:
             return False
-        self._said[record.msg] = now
-        if record.exc_info and record.exc_info[1] is not None:
-            record.msg = f"{record.getMessage().rstrip(':')}: {record.exc_info[1]} (told once a minute)"
+        self._said[message] = now
+        if error is not None:
+            record.msg = f"{message.rstrip(':')}: {error} (told once a minute)"
             record.args, record.exc_info, record.exc_text = (), None, None
         return True

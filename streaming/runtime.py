@@ -7,6 +7,7 @@ Twisted's reactor where it has not (Daphne), by the first connection at the late
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from time import monotonic
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
@@ -22,6 +23,8 @@ from streaming.publishing.publisher import Publisher
 logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+#: Seconds after which work that fails counts as having run well: that failure is a new one.
+RAN_WELL_S = 60.0
 
 
 def make_lease() -> LocalLease | RedisLease:
@@ -35,13 +38,17 @@ def is_layer_shared() -> bool:
 
 
 async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Run `work` again and again, whatever it raises: logged with its traceback when it starts to fail."""
+    """Run `work` again and again, whatever it raises: logged with its traceback when it starts to fail.
+
+    It starts to fail anew when it had run for RAN_WELL_S before; failures that follow each other faster are one state.
+    """
     failures = 0
     while True:
+        started = monotonic()
         try:
             await work()
         except Exception as error:
-            failures += 1
+            failures = 1 if monotonic() - started > RAN_WELL_S else failures + 1
             logger.log(
                 logging.ERROR if failures == 1 else logging.DEBUG,
                 "The %s stopped (%s); starting it again every %.0f s.",

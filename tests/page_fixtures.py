@@ -8,11 +8,17 @@ from typing import Any
 
 
 class Proxy:
-    """A TCP proxy in front of a server, as bad as a test wants it: `refuse` is what requests it answers with 403."""
+    """A TCP proxy in front of a server, as bad as a test wants it.
+
+    Requests with `refuse` in them are answered with 403, those with `slow` reach the server after SLOW_S seconds.
+    """
+
+    SLOW_S = 2.0
 
     def __init__(self, upstream: int) -> None:
         self.upstream = upstream
         self.refuse: bytes | None = None
+        self.slow: bytes | None = None
         self.is_down = False
         self._pairs: set[socket.socket] = set()
         self._mute: set[socket.socket] = set()
@@ -63,6 +69,8 @@ class Proxy:
                 if is_request and self.refuse is not None and self.refuse in data.lower():
                     source.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                     break
+                if is_request and self.slow is not None and self.slow in data.lower():
+                    time.sleep(self.SLOW_S)
                 target.sendall(data)
         except OSError:
             pass
@@ -88,12 +96,6 @@ window.states = [];
 addEventListener("DOMContentLoaded", () => {
   new MutationObserver(() => window.states.push(document.body.dataset.state))
     .observe(document.body, { attributes: true, attributeFilter: ["data-state"] });
-  const value = document.querySelector(".card .value");
-  const look = () => {
-    if (value && value.textContent !== "—") window.paintedAt ??= performance.now();
-  };
-  look();
-  if (value) new MutationObserver(look).observe(value, { childList: true, characterData: true, subtree: true });
 });
 """
 #: What Chromium itself writes when a test breaks the network; no page can keep it from doing so.

@@ -5,9 +5,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.db.models.signals import pre_save
+from django.test import Client
 
+from metrics.choices import SourceKind
+from metrics.models import DataSource
 from tests.admin_session import LIST, AdminSession
 from tests.processes import PASSWORD, ROOT, Server, wait_until
 
@@ -93,6 +99,57 @@ def test_age_and_fallbacks_are_changed_in_the_form_and_logged_from_to(admin: Adm
     admin.get(change)
     _, page = admin.post(change, max_age_s="-1")
     assert "greater than or equal to" in page
+
+
+@pytest.mark.django_db
+def test_the_form_leaves_a_switch_that_was_made_while_it_was_being_saved(admin_client: Client) -> None:
+    """Somebody else switches between the form's reading of the row and its writing."""
+    row = DataSource.objects.get(group="ai")
+
+    def switch(**signal: Any) -> None:
+        assert DataSource.objects.get(pk=row.pk).switch(SourceKind.REDIS, by="somebody else")
+
+    pre_save.connect(switch, sender=DataSource)
+    try:
+        answer = admin_client.post(f"{LIST}{row.pk}/change/", {"max_age_s": "45"})
+    finally:
+        pre_save.disconnect(switch, sender=DataSource)
+    assert answer.status_code == 302
+    row.refresh_from_db()
+    assert (row.kind, row.max_age_s) == ("redis", 45.0)
+
+
+@pytest.mark.django_db
+def test_a_form_in_which_nothing_was_changed_writes_nothing(admin_client: Client) -> None:
+    row = DataSource.objects.get(group="ai")
+    written: list[Any] = []
+
+    def note(**signal: Any) -> None:
+        written.append(signal)
+
+    pre_save.connect(note, sender=DataSource)
+    try:
+        shown = {"max_age_s": "30.0", "initial-max_age_s": "30.0", "initial-use_fallbacks": "False"}
+        answer = admin_client.post(f"{LIST}{row.pk}/change/", shown)
+    finally:
+        pre_save.disconnect(note, sender=DataSource)
+    assert answer.status_code == 302
+    assert written == []
+
+
+@pytest.mark.django_db
+def test_the_form_changes_what_this_person_changed_and_not_what_somebody_else_did(admin_client: Client) -> None:
+    """One opens the form; another one, in the meantime, wants fallbacks; the first changes the maximum age only."""
+    address = f"{LIST}{DataSource.objects.get(group='ai').pk}/change/"
+    page = admin_client.get(address).content.decode()
+    hidden = re.findall(r'<input type="hidden" name="(initial-\w+)" value="([^"]*)"', page)
+    assert dict(hidden) == {"initial-max_age_s": "30.0", "initial-use_fallbacks": "False"}
+    DataSource.objects.filter(group="ai").update(use_fallbacks=True)
+    admin_client.post(address, {**dict(hidden), "max_age_s": "45"})
+    row = DataSource.objects.get(group="ai")
+    assert (row.max_age_s, row.use_fallbacks) == (45.0, True)
+    messages = [entry.get_change_message() for entry in LogEntry.objects.filter(object_id=row.pk)]
+    assert messages == ["Changed Maximum age from 30.0 to 45.0."]
 
 
 def test_groups_are_neither_added_nor_deleted(admin: AdminSession) -> None:

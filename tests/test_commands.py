@@ -182,6 +182,7 @@ def test_wrong_variables_of_serve_are_named(variables: dict[str, str]) -> None:
         ("STREAM_INTERVAL", "nan"),
         ("STREAM_INTERVAL", "3601"),
         ("DATABASE_URL", "oracle-ish://x"),
+        ("DATABASE_URL", "sqlite:////tmp/x?timeout=long"),
         ("REDIS_URL", "localhost:6379"),
         ("METRICS_REDIS_URL", "http://localhost"),
         ("STREAM_ALLOWED_ORIGINS", "https://ok.example,https://not ok/path"),
@@ -207,4 +208,7 @@ def test_without_a_secret_key_only_debug_starts() -> None:
 
 
 def test_a_password_in_a_wrong_url_is_not_repeated() -> None:
-    assert "hush" not in manage("check", REDIS_URL="http://:hush@x").stderr
+    refused = manage("check", REDIS_URL="http://:hush@x")
+    assert refused.returncode == 1
+    assert "REDIS_URL" in refused.stderr
+    assert "hush" not in refused.stderr

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.catalogue import CATALOGUE, Group
+from metrics.catalogue import CATALOGUE, METRICS, Group
 from metrics.choices import DEFAULT_CHOICES
 from metrics.reading import Problem, Reading
-from metrics.snapshot import compose_snapshot
-from streaming.contract import KEYS, find_violations
+from metrics.snapshot import KEYS, compose_snapshot
+from streaming.contract import find_violations
 
 START = 1_735_174_460.0
 
@@ -120,6 +120,33 @@ def test_what_javascript_cannot_parse_is_a_break_wherever_it_stands(key: str, nu
 @pytest.mark.parametrize("problem", [problem for problem in Problem if problem is not Problem.STALE])
 def test_null_with_its_reason_is_good(problem: Problem) -> None:
     assert violations(json.dumps({**make_message(), "cpu": None, "problems": {"cpu": problem}})) == ""
+
+
+def make_older(group: Group) -> dict[str, Any]:
+    """A message from before `group` existed."""
+    message = make_message()
+    del message["sources"][group]
+    keys = [metric.key for metric in CATALOGUE if metric.group is group]
+    return {**message, **dict.fromkeys(keys), "problems": dict.fromkeys(keys, "missing")}
+
+
+@pytest.mark.parametrize("group", Group)
+def test_a_group_that_did_not_exist_yet_has_no_source(group: Group) -> None:
+    assert violations(json.dumps(make_older(group))) == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pnl": 1.0, "problems": dict.fromkeys(("positions", "exposure", "risk", "volatility"), "missing")},
+        {"problems": dict.fromkeys(("pnl", "positions", "exposure", "risk", "volatility"), "unreachable")},
+        {"observed": {"portfolio": START}},
+        {"sources": {"ai": "mock"}},
+        {"sources": {}, **dict.fromkeys(METRICS), "problems": dict.fromkeys(METRICS, "missing")},
+    ],
+)
+def test_a_source_is_left_out_only_where_nothing_at_all_is_known_of_the_group(change: dict[str, Any]) -> None:
+    assert "sources" in violations(json.dumps({**make_older(Group.PORTFOLIO), **change}))
 
 
 @pytest.mark.parametrize(

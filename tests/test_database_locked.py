@@ -1,8 +1,10 @@
-"""A database that another process has all to itself: not even reading works, and asking takes seconds."""
+"""A database that another process has all to itself: not even reading works, and asking takes a minute.
+
+A minute is longer than any patience below: whatever waited for the database would fail the test.
+"""
 
 import json
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
@@ -17,20 +19,18 @@ from tests.test_database_failures import Witness
 def test_a_database_that_cannot_even_be_read_stops_nothing_and_delays_no_health(
     start_server: StartServer, tmp_path: Path, kind: str
 ) -> None:
-    server = start_server(kind)
+    path = tmp_path / "db.sqlite3"
+    server = start_server(kind, DATABASE_URL=f"sqlite:///{path}?timeout=60")
     AdminSession(server).click("Portfolio", "redis")
     witness = Witness(server)
     wait_until(lambda: witness.read(1) or witness.received[-1]["sources"]["portfolio"] == "redis")
-    path = tmp_path / "db.sqlite3"
     locked = wait_until(lambda: lock_between_writes(path), what="the lock")
     wait_until(lambda: any("Database" in reason for reason in server.health()["reasons"]))
     for _ in range(3):
-        started = time.monotonic()
         status, body = server.get("/stream/health")
-        assert time.monotonic() - started < 1
         assert status == 200
         assert json.loads(body)["status"] == "degraded"
-        assert json.loads(body)["checks"]["database"]["ok"] is False
+        assert json.loads(body)["checks"]["database"]["error"] == "no answer within 0.5 s"
         assert server.get("/stream/health/live")[0] == 200
     witness.read(15)
     assert witness.received[-1]["sources"]["portfolio"] == "redis"  # the last known choice, not the first

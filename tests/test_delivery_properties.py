@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.snapshot import Message
+from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.client import Client
 from streaming.delivery.hub import Hub
 from streaming.wire import Frame
@@ -46,18 +46,18 @@ class Viewer:
 class Published:
     """The published sequence; doubles as the history that gaps are healed from."""
 
-    messages: list[Message] = field(default_factory=list)
+    messages: list[EncodedSnapshot] = field(default_factory=list)
 
     def next(self) -> Frame:
         previous = self.messages[-1].timestamp if self.messages else None
         timestamp = (previous or 0.0) + 1.0
-        self.messages.append(Message(timestamp, previous, str(timestamp)))
+        self.messages.append(EncodedSnapshot(timestamp, previous, str(timestamp)))
         return Frame(*self.messages[-1])
 
-    async def newest(self, count: int, patience_s: float) -> list[Message]:
+    async def newest(self, count: int, patience_s: float) -> list[EncodedSnapshot]:
         return self.messages[-count:]
 
-    async def between(self, after: float, before: float, patience_s: float) -> list[Message]:
+    async def between(self, after: float, before: float, patience_s: float) -> list[EncodedSnapshot]:
         await asyncio.sleep(0)
         return [message for message in self.messages if after < message.timestamp < before]
 

@@ -6,18 +6,19 @@ import io
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.db.models import QuerySet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics.catalogue import CATALOGUE, Group
-from metrics.choices import SourceKind
+from metrics.catalogue import CATALOGUE, Group, SourceKind
 from metrics.history import writer as writing
 from metrics.history.buckets import summarise
-from metrics.history.export import export_csv, export_json
+from metrics.history.export import export_csv, export_json, export_records
 from metrics.history.reader import read_between, read_newest
 from metrics.history.writer import HistoryWriter
 from metrics.models import SnapshotRecord, SourceSwitch
@@ -48,7 +49,7 @@ def store(*snapshots: Snapshot) -> None:
 def test_a_snapshot_comes_back_as_the_very_message_that_was_published() -> None:
     snapshot = make_snapshot(START + 0.123, cpu=56.21, latency=158, regime="bull", pnl=-0.01, exposure=0.62)
     store(snapshot)
-    assert read_newest(1) == [snapshot.to_message()]
+    assert read_newest(1) == [snapshot.to_encoded()]
 
 
 @pytest.mark.django_db
@@ -220,7 +221,7 @@ def test_summaries_are_what_one_would_compute_by_hand(rows: list[tuple[Any, ...]
             **{part: row["pnl"][part] for part in ("min", "max", "mean", "last")},
             "regime": row["regime"]["last"],
         }
-        for row in summarise(START, START + 1e6, step_s)
+        for row in chain.from_iterable(summarise(START, START + 1e6, step_s))
     ]
     assert found == list(by_hand(snapshots, step_s))
 
@@ -229,7 +230,7 @@ def test_summaries_are_what_one_would_compute_by_hand(rows: list[tuple[Any, ...]
 def test_a_bucket_names_every_kind_of_source_that_occurs_in_it() -> None:
     store(make_snapshot(START), make_snapshot(START + 1))
     SnapshotRecord.objects.filter(time_ms=round(START * 1000)).update(source_ai="redis")
-    (row,) = summarise(START, START + 10, 3600)
+    ((row,),) = summarise(START, START + 10, 3600)
     assert row["sources"] == {"system": ["host"], "ai": ["mock", "redis"], "portfolio": ["redis"]}
 
 
@@ -263,10 +264,32 @@ def test_csv_of_summaries_has_a_cell_per_part() -> None:
 
 
 @pytest.mark.django_db
-def test_csv_never_hands_a_formula_to_a_spreadsheet() -> None:
-    store(make_snapshot(START, regime="=1+1"))
-    (line,) = csv.DictReader(io.StringIO("".join(export_csv(START, START + 10, None))))
-    assert line["regime"] == "'=1+1"
+@pytest.mark.parametrize("sign", list("=+-@\t\r\n＝＋－＠"))
+def test_csv_never_hands_a_formula_to_a_spreadsheet(sign: str) -> None:
+    store(make_snapshot(START, cpu=1.0, pnl=-5.0, regime=f"{sign}1+1"))
+    texts = (export_csv(START, START + 10, None), export_csv(START, START + 10, 60), export_records(every_record()))
+    for text in texts:
+        (line,) = csv.DictReader(io.StringIO("".join(text), newline=""))
+        assert line.get("regime", line.get("regime_last")) == f"'{sign}1+1"
+        assert line.get("pnl", line.get("pnl_last")) == "-5.0"  # a number is none
+
+
+@pytest.mark.django_db
+def test_what_the_admin_exports_are_the_lines_of_the_same_range_over_http() -> None:
+    store(*(make_snapshot(START + n, cpu=float(n)) for n in range(2500)))
+    assert "".join(export_records(every_record())) == "".join(export_csv(START, START + 10_000, None))
+
+
+@pytest.mark.django_db
+def test_a_summary_of_more_buckets_than_a_page_has_each_once_and_skips_what_is_empty() -> None:
+    times = [*range(1200), *range(10_000_000, 10_000_700)]
+    store(*(make_snapshot(START + n) for n in times))
+    rows = list(chain.from_iterable(summarise(START, START + 1e8, 1)))
+    assert [row["time"] for row in rows] == [START + n for n in times]
+
+
+def every_record() -> QuerySet[SnapshotRecord]:
+    return SnapshotRecord.objects.all()
 
 
 def test_sqlite_keeps_the_table_itself_in_the_order_of_time(django_db_blocker: Any) -> None:

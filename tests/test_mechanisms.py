@@ -1,22 +1,27 @@
-"""The small mechanisms that promises rest on: ticks, questions, eager coroutines, membership, imports."""
+"""The small mechanisms that promises rest on: ticks, questions, eager coroutines, membership."""
 
-import ast
 import asyncio
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from channels.layers import InMemoryChannelLayer
 
 from metrics.inquiry import Inquiry
-from metrics.snapshot import Message
+from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.eager import begin
 from streaming.publishing.ticker import Ticker
 from streaming.servers import daphne_server
 from streaming.wire import GROUP, Frame, make_layer_message
 from tests.hubs import make_hub
-from tests.processes import ROOT
+
+
+async def until(claim: Callable[[], bool]) -> None:
+    """Let others run until `claim` is true."""
+    async with asyncio.timeout(20):
+        while not claim():  # noqa: ASYNC110 - any claim, polled
+            await asyncio.sleep(0)
+
 
 # --- ticks ---
 
@@ -74,24 +79,26 @@ def test_ticks_that_were_missed_are_counted_skipped_and_never_bunched(clock: Fak
 
 def test_one_question_is_under_way_at_most_and_its_answer_is_shared() -> None:
     async def run() -> None:
-        asked = 0
-        answer_now = asyncio.Event()
+        asked: list[asyncio.Future[str]] = []
 
-        async def ask() -> int:
-            nonlocal asked
-            asked += 1
-            await answer_now.wait()
-            return asked
+        async def ask() -> str:
+            asked.append(asyncio.get_running_loop().create_future())
+            return await asked[-1]
 
         inquiry = Inquiry(ask)
-        for _ in range(3):
-            with pytest.raises(TimeoutError):
-                await inquiry.answer(0.01)
-        assert asked == 1
-        answer_now.set()
-        await asyncio.sleep(0)
-        assert [await inquiry.answer(1) for _ in range(2)] in ([1, 2], [2, 3])
-        await inquiry.aclose()
+        first, second = (asyncio.create_task(inquiry.answer(20)) for _ in range(2))
+        await until(lambda: len(asked) == 1)
+        with pytest.raises(TimeoutError):
+            await inquiry.answer(0)
+        assert len(asked) == 1
+        asked[0].set_result("the first answer")
+        assert await asyncio.gather(first, second) == ["the first answer"] * 2
+
+        again = asyncio.create_task(inquiry.answer(20))
+        await until(lambda: len(asked) == 2)
+        asked[1].set_result("the second answer")
+        assert await again == "the second answer"
+        assert len(asked) == 2
 
     asyncio.run(run())
 
@@ -216,7 +223,7 @@ def test_no_membership_expires_under_a_client_that_stays(options: dict[str, int]
                 layer._clean_expired()
                 assert layer.groups.get(GROUP), "the membership has expired"
                 await asyncio.sleep(0.05)
-            await layer.group_send(GROUP, make_layer_message(Message(1.0, None, "{}")))
+            await layer.group_send(GROUP, make_layer_message(EncodedSnapshot(1.0, None, "{}")))
             while not received:  # noqa: ASYNC110 - polled
                 await asyncio.sleep(0.01)
         running.cancel()
@@ -227,10 +234,10 @@ def test_no_membership_expires_under_a_client_that_stays(options: dict[str, int]
 
 def test_a_hub_that_starts_recalls_history_before_anybody_may_join() -> None:
     class Past:
-        async def newest(self, count: int, patience_s: float) -> list[Message]:
-            return [Message(1.0, None, "1"), Message(2.0, 1.0, "2")]
+        async def newest(self, count: int, patience_s: float) -> list[EncodedSnapshot]:
+            return [EncodedSnapshot(1.0, None, "1"), EncodedSnapshot(2.0, 1.0, "2")]
 
-        async def between(self, after: float, before: float, patience_s: float) -> list[Message]:
+        async def between(self, after: float, before: float, patience_s: float) -> list[EncodedSnapshot]:
             return []
 
     async def run() -> None:
@@ -250,11 +257,11 @@ def test_history_that_answers_late_is_filled_in_before_what_came_meanwhile() -> 
     answer = asyncio.Event()
 
     class LatePast:
-        async def newest(self, count: int, patience_s: float) -> list[Message]:
+        async def newest(self, count: int, patience_s: float) -> list[EncodedSnapshot]:
             await answer.wait()
-            return [Message(float(n), n - 1.0, str(n)) for n in range(1, 6)]
+            return [EncodedSnapshot(float(n), n - 1.0, str(n)) for n in range(1, 6)]
 
-        async def between(self, after: float, before: float, patience_s: float) -> list[Message]:
+        async def between(self, after: float, before: float, patience_s: float) -> list[EncodedSnapshot]:
             return []
 
     async def run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,8 +281,7 @@ def test_history_that_answers_late_is_filled_in_before_what_came_meanwhile() -> 
         assert received == ["5", "6"]
         received.clear()
         client = hub.join(send, since=0.0)
-        while client.is_catching_up:  # noqa: ASYNC110 - polled
-            await asyncio.sleep(0)
+        await until(lambda: not client.is_catching_up)
         assert received == ["3", "4", "5", "6"]
         await hub.aclose()
 
@@ -305,19 +311,3 @@ def test_daphne_checks_all_its_connections_in_a_round_but_few_at_once(monkeypatc
         server.timeout_checker()
     assert {protocol.checks for protocol in protocols if protocol is not gone} == {1}
     assert gone.checks == 0
-
-
-# --- the direction of imports ---
-
-FORBIDDEN = {"metrics": {"streaming", "quantum_dashboard"}, "streaming": {"quantum_dashboard"}}
-
-
-@pytest.mark.parametrize("room", FORBIDDEN)
-def test_the_direction_of_imports_is_never_reversed(room: str) -> None:
-    for file in (ROOT / room).rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names.append(node.module)
-            for name in names:
-                assert name.split(".")[0] not in FORBIDDEN[room], f"{file.relative_to(Path(ROOT))} imports {name}"

@@ -5,11 +5,13 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from tests.admin_session import AdminSession
+from tests.admin_session import LIST, AdminSession
 from tests.conftest import StartServer
 from tests.processes import free_port, need, wait_until
 from tests.test_resume import assert_chain
@@ -37,6 +39,28 @@ def postgresql() -> Iterator[str]:
     yield f"postgres://quantum@127.0.0.1:{port}/postgres"
     run(*control, "-m", "immediate", "-w", "stop")
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_form_leaves_a_switch_that_another_transaction_was_just_making(
+    postgresql: str, start_server: StartServer
+) -> None:
+    """The form has read the row and waits to write it until the other transaction, which switched it, has ended."""
+    admin = AdminSession(start_server(DATABASE_URL=postgresql))
+    admin.get(f"{LIST}2/change/")
+    with (
+        psycopg.connect(postgresql, autocommit=True) as watching,
+        psycopg.connect(postgresql) as switching,
+        ThreadPoolExecutor(1) as somebody,
+    ):
+        switching.execute("UPDATE metrics_datasource SET kind = 'redis' WHERE id = 2")
+        answer = somebody.submit(admin.post, f"{LIST}2/change/", max_age_s="45")
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE%'"
+        wait_until(lambda: (watching.execute(waits).fetchone() or (0,))[0] == 1, what="the form waits for the row")
+        switching.commit()
+        assert answer.result(20)[0] == 200
+        row = watching.execute("SELECT kind, max_age_s FROM metrics_datasource WHERE id = 2").fetchone()
+    assert row == ("redis", 45.0)
+    assert "maximum age from 30.0 to 45.0" in admin.log().lower()
 
 
 def test_everything_works_on_postgresql_by_its_url_alone(postgresql: str, start_server: StartServer) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from metrics.catalogue import CATALOGUE, METRICS, Group, Value, metrics_of
-from metrics.choices import DEFAULT_CHOICES, KINDS, SourceChoice, SourceKind
+from metrics.catalogue import CATALOGUE, METRICS, Group, SourceKind, Value, metrics_of
+from metrics.choices import DEFAULT_CHOICES, SourceChoice
 from metrics.inquiry import Inquiry
 from metrics.reading import Problem
 from metrics.sources import Sources
@@ -124,15 +124,15 @@ def test_a_source_with_a_defect_costs_only_its_own_groups(
 def test_every_group_can_be_read_from_each_kind_that_staff_may_choose() -> None:
     async def run() -> None:
         sources = Sources(seed=1, redis_url="redis://127.0.0.1:1/0")
-        for group, kinds in KINDS.items():
-            for kind in kinds:
+        for group in Group:
+            for kind in group.kinds:
                 readings = await sources.read({**DEFAULT_CHOICES, group: SourceChoice(group, kind)}, 2)
                 assert list(readings) == list(Group)
                 assert set(readings[group].values) == {metric.key for metric in metrics_of(group)}
         await sources.aclose()
 
     asyncio.run(run())
-    assert SourceKind.HOST not in KINDS[Group.AI]
+    assert SourceKind.HOST not in Group.AI.kinds
 
 
 # --- containers ---

@@ -7,8 +7,6 @@ import shutil
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -177,49 +175,6 @@ def is_still(server: Server) -> bool:
         return len({message["accuracy"] for message in server.receive(5, "?since=0")}) == 1
     except (OSError, EOFError, WebSocketException):  # it is starting again
         return False
-
-
-ENTRY = '    Metric("drawdown", Group.PORTFOLIO, "Drawdown", float, "ratio", ("portfolio:drawdown",), 0.1, 0, 1, 3),\n'
-
-
-def test_one_entry_in_the_catalogue_and_a_generated_migration_add_a_metric(
-    tmp_path: Path, copy_of_project: Path
-) -> None:
-    catalogue = copy_of_project / "metrics/catalogue.py"
-    start, rest = catalogue.read_text().split("\n)\n\nMETRICS", 1)
-    catalogue.write_text(f"{start}\n{ENTRY})\n\nMETRICS{rest}")
-    server = Server(tmp_path, "daphne", DEBUG="true", **UNMEASURED)
-    server.project = copy_of_project
-    environment = {**os.environ, **server.environment}
-    subprocess.run(
-        [sys.executable, "manage.py", "makemigrations", "metrics", "-n", "drawdown", "-v0"],
-        cwd=copy_of_project,
-        env=environment,
-        check=True,
-        timeout=60,
-    )
-    assert list((copy_of_project / "metrics/migrations").glob("*_drawdown.py"))
-    server.start()
-    try:
-        message = server.receive(1)[0]
-        assert list(message)[-6:] == ["drawdown", "previous", "interval", "sources", "problems", "observed"]
-        assert 0 <= message["drawdown"] <= 1
-        checked = subprocess.run(
-            [sys.executable, "manage.py", "check_stream", server.stream, "--messages", "3"],
-            cwd=copy_of_project,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert checked.returncode == 0, checked.stderr
-        assert len(re.findall(r"drawdown \d\.\d{3}", checked.stdout)) == 3
-        wait_until(lambda: '"drawdown":' in server.get("/stream/history?points=2")[1])
-        status, page = server.get("/")
-        assert status == 200
-        assert 'data-metric="drawdown"' in page
-    finally:
-        end(server)
 
 
 # --- make ---

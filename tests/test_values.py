@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.catalogue import CATALOGUE, METRICS, Group, InvalidValueError
-from metrics.choices import DEFAULT_CHOICES, SourceChoice, SourceKind
+from metrics.catalogue import CATALOGUE, METRICS, Group, InvalidValueError, SourceKind
+from metrics.choices import DEFAULT_CHOICES, SourceChoice
 from metrics.parsing import parse_value
 from metrics.reading import Problem, Reading
-from metrics.snapshot import compose_snapshot
+from metrics.snapshot import KEYS, compose_snapshot
 from metrics.sources.redis import Answer, compose_reading, judge_heartbeat, keys_of, safe_address
-from streaming.contract import KEYS, find_violations
+from streaming.contract import find_violations
 
 NOW = 1_735_174_460.0
 
@@ -91,6 +91,32 @@ def test_whatever_is_written_is_a_value_in_range_or_refused(metric: object, raw:
         return
     assert metric.accept(value) == value  # type: ignore[attr-defined]
     assert not isinstance(value, float) or math.isfinite(value)
+
+
+# --- for people ---
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown", "with_unit"),
+    [
+        ("cpu", 56.0, "56.00", "56.00 %"),
+        ("accuracy", 0.7835, "0.783", "0.783 ratio"),
+        ("sharpe", 1.2, "1.20", "1.20"),
+        ("positions", 14, "14", "14"),
+        ("latency", 158, "158", "158 ms"),
+        ("regime", "bull", "bull", "bull"),
+        ("cpu", None, "—", "—"),
+        ("cpu", "high", "high", "high %"),
+        ("cpu", 10**400, str(10**400), f"{10**400} %"),
+        ("cpu", math.nan, "nan", "nan %"),
+        ("latency", [1], "[1]", "[1] ms"),
+    ],
+)
+def test_a_value_is_shown_with_its_decimals_and_whatever_else_as_it_is(
+    key: str, value: object, shown: str, with_unit: str
+) -> None:
+    assert METRICS[key].show(value) == shown
+    assert METRICS[key].show(value, with_unit=True) == with_unit
 
 
 # --- Redis's answers ---

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import django
 import pytest
+from asgiref.sync import async_to_sync
 from django.conf import settings
 
 from quantum_dashboard import __version__
+from streaming.runtime import Runtime
+from tests.hubs import RuntimeClient
 from tests.processes import ROOT
 
 
@@ -47,3 +50,10 @@ def test_the_changelog_tells_what_this_version_brought() -> None:
     headings = re.findall(r"^## \[(.+?)\]", (Path(ROOT) / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] == "Unreleased"
     assert headings[1] == __version__
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("path", "shown"), [("/", f"Version {__version__}"), ("/stream/health", f'"{__version__}"')])
+def test_the_page_and_health_show_it(path: str, shown: str) -> None:
+    response = async_to_sync(RuntimeClient(Runtime()).get)(path)
+    assert shown in response.content.decode()

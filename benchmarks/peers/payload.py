@@ -1,8 +1,24 @@
 """What the peers send: a snapshot that looks like ours, of the same size, with the times that the clients look at."""
 
 import time
-from datetime import UTC, datetime
 from typing import Any
+
+from metrics.catalogue import CATALOGUE, Group, SourceKind, Value
+from metrics.snapshot import Snapshot
+
+#: Values as long as real ones; a metric that is not here sends its fallback.
+VALUES: dict[str, Value] = {
+    "cpu": 56.21,
+    "ram": 83.44,
+    "accuracy": 0.783,
+    "latency": 158,
+    "sharpe": 1.21,
+    "pnl": 126692.14,
+    "exposure": 0.62,
+    "regime": "bull",
+    "risk": 0.31,
+    "volatility": 0.18,
+}
 
 
 def make_payload(previous: float | None, interval_s: float) -> dict[str, Any]:
@@ -10,24 +26,12 @@ def make_payload(previous: float | None, interval_s: float) -> dict[str, Any]:
     timestamp = round(time.time(), 3)
     if previous is not None:
         timestamp = max(timestamp, round(previous + 0.001, 3))
-    return {
-        "timestamp": timestamp,
-        "datetime": datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds"),
-        "cpu": 56.21,
-        "ram": 83.44,
-        "containers": 7,
-        "accuracy": 0.783,
-        "latency": 158,
-        "sharpe": 1.21,
-        "pnl": 126692.14,
-        "positions": 14,
-        "exposure": 0.62,
-        "regime": "bull",
-        "risk": 0.31,
-        "volatility": 0.18,
-        "previous": previous,
-        "interval": interval_s,
-        "sources": {"system": "mock", "ai": "mock", "portfolio": "mock"},
-        "problems": {},
-        "observed": {},
-    }
+    return Snapshot(
+        timestamp=timestamp,
+        previous=previous,
+        interval=interval_s,
+        values={metric.key: VALUES.get(metric.key, metric.fallback) for metric in CATALOGUE},
+        sources=dict.fromkeys(Group, SourceKind.MOCK),
+        problems={},
+        observed={},
+    ).to_dict()

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from metrics.catalogue import METRICS, Group, Value, metrics_of
-from metrics.choices import DEFAULT_CHOICES, KINDS, Choices, SourceKind
+from metrics.catalogue import METRICS, Group, SourceKind, metrics_of
+from metrics.choices import DEFAULT_CHOICES, Choices
 from metrics.models import DataSource, SnapshotRecord
 from metrics.reading import Problem, Reading
 from metrics.snapshot import Snapshot
@@ -43,15 +43,6 @@ def reading_of(snapshot: Snapshot, group: Group) -> Reading:
     )
 
 
-def show_value(key: str, value: Value) -> str:
-    """A value with its unit, as people read it."""
-    metric = METRICS[key]
-    if value is None:
-        return "—"
-    shown = f"{value:.{metric.decimals}f}" if metric.type is float else str(value)
-    return f"{shown} {metric.unit}".strip()
-
-
 class Columns:
     """One request's columns; all of them share one reading of all sources."""
 
@@ -60,11 +51,11 @@ class Columns:
 
     @cached_property
     def readings(self) -> Mapping[Group, Reading]:
-        rows = {row.group_enum: row.choice for row in DataSource.objects.all()}
+        rows = DataSource.read_choices()
         readings = dict(async_to_sync(read_now)({**DEFAULT_CHOICES, **rows}))
         published = SnapshotRecord.objects.first()
         for group, choice in rows.items():  # what is simulated is what the publisher made up, not another sample
-            if choice.kind is SourceKind.MOCK and published and getattr(published, f"source_{group}") == choice.kind:
+            if choice.kind is SourceKind.MOCK and published and getattr(published, group.source_column) == choice.kind:
                 readings[group] = reading_of(published.to_snapshot(), group)
         return readings
 
@@ -82,7 +73,7 @@ class Columns:
                     SafeString('disabled aria-current="true"') if kind == row.kind else "",
                     f"● {BUTTON_TEXTS[kind]}" if kind == row.kind else BUTTON_TEXTS[kind],
                 )
-                for kind in KINDS[row.group_enum]
+                for kind in row.group_enum.kinds
             ),
         )
 
@@ -94,7 +85,7 @@ class Columns:
         lines = (
             (
                 METRICS[key].label,
-                show_value(key, value),
+                METRICS[key].show(value, with_unit=True),
                 f" {reading.problems[key]}" if key in reading.problems else note,
             )
             for key, value in reading.values.items()

@@ -1,21 +1,20 @@
 """History in the admin: to look, search and export, never to change. Made to stay fast among a million rows."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
-from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from metrics.catalogue import METRICS
-from metrics.choices import SourceKind
-from metrics.history.export import PAGE, SNAPSHOT_COLUMNS, snapshot_line, to_csv
-from metrics.history.response import stream_text
+from metrics.catalogue import METRICS, Group, SourceKind
+from metrics.history.export import export_records
+from metrics.history.export_gate import TooManyExportsError
+from metrics.history.response import answer_with, format_for_files
 from metrics.models import SnapshotRecord, SourceSwitch
 from metrics.models.snapshot_record import to_ms
 from metrics.reading import Problem
@@ -35,7 +34,7 @@ RANGES = {
     "1h": ("last hour", 3600),
     "24h": ("last 24 hours", 86400),
 }
-SOURCE_FIELDS = ("source_system", "source_ai", "source_portfolio")
+SOURCE_FIELDS = [group.source_column for group in Group]
 
 
 class ReadOnly:
@@ -121,16 +120,13 @@ def source_filter(field: str) -> type[admin.SimpleListFilter]:
     return SourceFilter
 
 
-def show(key: str) -> Any:
+def value_column(key: str) -> Any:
     """A list column with a metric's value as people read it."""
     metric = METRICS[key]
 
     @admin.display(description=metric.label, ordering=None)
     def column(record: SnapshotRecord) -> str:
-        value = getattr(record, key)
-        if value is None:
-            return "—"
-        return f"{value:.{metric.decimals}f}" if metric.type is float else str(value)
+        return metric.show(getattr(record, key))
 
     return column
 
@@ -139,7 +135,7 @@ def show(key: str) -> Any:
 class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
     """Every published snapshot, newest first."""
 
-    list_display = ("time", *map(show, METRICS), "sources", "problems_text")
+    list_display = ("time", *map(value_column, METRICS), "sources", "problems_text")
     list_filter = (TimeRange, ProblemFilter, *map(source_filter, SOURCE_FIELDS))
     search_fields = ("problems",)
     search_help_text = (
@@ -158,7 +154,7 @@ class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
 
     @admin.display(description="sources")
     def sources(self, record: SnapshotRecord) -> str:
-        return ", ".join(f"{field.removeprefix('source_')}: {getattr(record, field)}" for field in SOURCE_FIELDS)
+        return ", ".join(f"{group}: {kind}" for group, kind in record.to_snapshot().sources.items())
 
     @admin.display(description="problems")
     def problems_text(self, record: SnapshotRecord) -> str:
@@ -178,19 +174,16 @@ class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
         return queryset, False
 
     @admin.action(description="Export selected snapshots as CSV", permissions=["view"])
-    def export_csv(self, request: HttpRequest, queryset: QuerySet[SnapshotRecord]) -> StreamingHttpResponse:
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[SnapshotRecord]) -> HttpResponseBase | None:
         """The selection, all pages of it if so chosen, oldest first."""
-        response = stream_text(csv_of(queryset.order_by("time_ms")), "text/csv; charset=utf-8")
-        response["Content-Disposition"] = 'attachment; filename="snapshots.csv"'
+        try:
+            response = answer_with(export_records(queryset), "text/csv; charset=utf-8")
+        except TooManyExportsError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return None
+        name = f"snapshots-{format_for_files(timezone.now().timestamp())}.csv"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
-
-
-def csv_of(records: QuerySet[SnapshotRecord]) -> Iterator[str]:
-    """The column names, then the records, PAGE at a time."""
-    yield to_csv([SNAPSHOT_COLUMNS])
-    rows = records.iterator(chunk_size=PAGE)
-    while page := list(islice(rows, PAGE)):
-        yield to_csv(snapshot_line(record.to_snapshot()) for record in page)
 
 
 @admin.register(SourceSwitch)

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from metrics.admin.columns import Columns
-from metrics.choices import SourceKind
+from metrics.catalogue import SourceKind
 from metrics.models import DataSource
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ class DataSourceAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: DataSource | None = None) -> bool:
         """A group always has a source."""
         return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DataSource]:
+        """The groups there are."""
+        return super().get_queryset(request).filter(pk__in=DataSource.known())
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list of groups."""
@@ -93,6 +97,15 @@ class DataSourceAdmin(ModelAdmin):
         """The bulk action for Redis; each row is logged."""
         for row in queryset:
             self.switch(request, row, SourceKind.REDIS)
+
+    def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
+        """A field whose page remembers what it showed: changed is what this person changed, not what others did."""
+        return super().formfield_for_dbfield(db_field, request, show_hidden_initial=True, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: DataSource, form: "Form", change: bool) -> None:
+        """Write what was changed in the form and nothing else: the row's kind may have been switched meanwhile."""
+        if form.changed_data:
+            obj.save(update_fields=form.changed_data)
 
     def construct_change_message(
         self, request: HttpRequest, form: "Form", formsets: Any, add: bool = False

@@ -1,56 +1,28 @@
 """History as text, piece by piece: JSON for programs, CSV for spreadsheets."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from metrics.catalogue import CATALOGUE, Group
-from metrics.history.buckets import NUMBERS, Row, summarise
+from django.db.models import QuerySet
+
+from metrics.history.buckets import Row, summarise
+from metrics.history.csv_lines import BUCKET_COLUMNS, SNAPSHOT_COLUMNS, csv_head, csv_lines
+from metrics.history.pages import read_pages, read_whole
 from metrics.models import SnapshotRecord, SourceSwitch
 from metrics.models.snapshot_record import to_ms
-from metrics.snapshot import Snapshot, format_time
-
-#: Snapshots read from the database, and sent, at once.
-PAGE = 1000
-
-SNAPSHOT_COLUMNS = (
-    "timestamp",
-    "datetime",
-    *(metric.key for metric in CATALOGUE),
-    "previous",
-    "interval",
-    *(f"source_{group}" for group in Group),
-    "problems",
-)
-BUCKET_COLUMNS = (
-    "time",
-    "datetime",
-    "count",
-    "problems",
-    *(f"source_{group}" for group in Group),
-    *(f"{metric.key}_{part}" for metric in NUMBERS for part in ("min", "mean", "max", "last")),
-    *(f"{metric.key}_last" for metric in CATALOGUE if not metric.is_number),
-)
+from metrics.snapshot import Snapshot
 
 
-def read_pages(start: float, end: float) -> Iterator[list[Snapshot]]:
-    """All snapshots with start <= timestamp < end (Unix seconds), oldest first, PAGE at a time (blocking)."""
-    after_ms = to_ms(start) - 1
-    while True:
-        records = SnapshotRecord.objects.filter(time_ms__gt=after_ms, time_ms__lt=to_ms(end)).order_by("time_ms")[:PAGE]
-        page = [record.to_snapshot() for record in records]
-        if page:
-            yield page
-        if len(page) < PAGE:
-            return
-        after_ms = to_ms(page[-1].timestamp)
+def read_range(start: float, end: float, encode: Callable[[list[Snapshot]], str]) -> Iterator[str]:
+    """All snapshots with start <= timestamp < end (Unix seconds), oldest first, in pages (blocking)."""
+    return read_pages(SnapshotRecord.objects.filter(time_ms__lt=to_ms(end)), encode, after_ms=to_ms(start) - 1)
 
 
 def read_events(start: float, end: float) -> list[dict[str, Any]]:
     """The switches of sources with start <= time < end (Unix seconds), oldest first (blocking)."""
-    switches = SourceSwitch.objects.filter(time_ms__gte=to_ms(start), time_ms__lt=to_ms(end))
+    switches = read_whole(SourceSwitch.objects.filter(time_ms__gte=to_ms(start), time_ms__lt=to_ms(end)))
     return [
         {"time": s.time_ms / 1000, "group": s.group, "from": s.from_kind, "to": s.to_kind, "by": s.by} for s in switches
     ]
@@ -63,63 +35,39 @@ def to_json(value: object) -> str:
 def export_json(start: float, end: float, step_s: float | None) -> Iterator[str]:
     """The answer of `/stream/history` in pieces: rows of `step_s` seconds, or all snapshots where that is None."""
     head = to_json({"from": start, "to": end, "step": step_s, "events": read_events(start, end)})
-    pages: Iterable[list[str]]
     if step_s is None:
-        name, pages = "snapshots", ([s.encode() for s in page] for page in read_pages(start, end))
+        name, pages = "snapshots", read_range(start, end, encode_snapshots)
     else:
-        name, pages = "rows", ([to_json(row)] for row in summarise(start, end, step_s))
+        name, pages = "rows", map(encode_rows, summarise(start, end, step_s))
     yield f'{head[:-1]},"{name}":['
     separator = ""
     for page in pages:
-        yield separator + ",".join(page)
+        yield separator + page
         separator = ","
     yield "]}"
 
 
+def encode_snapshots(page: list[Snapshot]) -> str:
+    """The messages as they were published."""
+    return ",".join(snapshot.encode() for snapshot in page)
+
+
+def encode_rows(page: list[Row]) -> str:
+    """The rows of a summary."""
+    return ",".join(map(to_json, page))
+
+
 def export_csv(start: float, end: float, step_s: float | None) -> Iterator[str]:
-    """The same as CSV (RFC 4180), with a line of column names."""
+    """The same as CSV, with a line of column names."""
     if step_s is None:
-        yield to_csv([SNAPSHOT_COLUMNS])
-        for page in read_pages(start, end):
-            yield to_csv(map(snapshot_line, page))
+        yield csv_head(SNAPSHOT_COLUMNS)
+        yield from read_range(start, end, partial(csv_lines, SNAPSHOT_COLUMNS))
     else:
-        yield to_csv([BUCKET_COLUMNS])
-        for row in summarise(start, end, step_s):
-            yield to_csv([bucket_line(row)])
+        yield csv_head(BUCKET_COLUMNS)
+        yield from map(partial(csv_lines, BUCKET_COLUMNS), summarise(start, end, step_s))
 
 
-def snapshot_line(snapshot: Snapshot) -> list[Any]:
-    """A snapshot's cells, in the order of SNAPSHOT_COLUMNS."""
-    return [
-        snapshot.timestamp,
-        format_time(snapshot.timestamp),
-        *(snapshot.values[metric.key] for metric in CATALOGUE),
-        snapshot.previous,
-        snapshot.interval,
-        *(snapshot.sources[group] for group in Group),
-        " ".join(f"{key}:{problem}" for key, problem in snapshot.problems.items()),
-    ]
-
-
-def bucket_line(row: Row) -> list[Any]:
-    """A bucket's cells, in the order of BUCKET_COLUMNS."""
-    return [
-        row["time"],
-        format_time(row["time"]),
-        row["count"],
-        row["problems"],
-        *("+".join(row["sources"][group]) for group in Group),
-        *(row[metric.key][part] for metric in NUMBERS for part in ("min", "mean", "max", "last")),
-        *(row[metric.key]["last"] for metric in CATALOGUE if not metric.is_number),
-    ]
-
-
-def to_csv(lines: Iterable[Iterable[Any]]) -> str:
-    """CSV of `lines`; a text that a spreadsheet would run as a formula gets an apostrophe before it."""
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows([disarm(cell) for cell in line] for line in lines)
-    return buffer.getvalue()
-
-
-def disarm(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@")) else cell
+def export_records(records: QuerySet[SnapshotRecord]) -> Iterator[str]:
+    """A selection of snapshots as CSV, oldest first, with a line of column names."""
+    yield csv_head(SNAPSHOT_COLUMNS)
+    yield from read_pages(records, partial(csv_lines, SNAPSHOT_COLUMNS))

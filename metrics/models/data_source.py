@@ -7,15 +7,30 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 
-from metrics.catalogue import Group
-from metrics.choices import KINDS, SourceChoice, SourceKind
+from metrics.catalogue import Group, SourceKind
+from metrics.choices import Choices, SourceChoice
 from metrics.models.source_switch import SourceSwitch
 
 
-class DataSource(models.Model):
-    """Where one group's values come from. One row per group, created by migration; staff change it in the admin."""
+def kind_constraints() -> list[models.BaseConstraint]:
+    """For each kind that can answer for some groups only: a rule that the database holds, that no other has it."""
+    groups_of = {kind: [group.value for group in Group if kind in group.kinds] for kind in SourceKind}
+    return [
+        models.CheckConstraint(
+            condition=~models.Q(kind=kind.value) | models.Q(group__in=groups), name=f"groups_read_from_{kind}"
+        )
+        for kind, groups in groups_of.items()
+        if len(groups) < len(Group)
+    ]
 
-    GROUPS: ClassVar = [(Group.SYSTEM.value, "System"), (Group.AI.value, "AI"), (Group.PORTFOLIO.value, "Portfolio")]
+
+class DataSource(models.Model):
+    """Where one group's values come from. One row per group, created after each migrate; staff change it in the admin.
+
+    Rows of groups that this version does not know (a newer one wrote them, beside it or before it) are left alone.
+    """
+
+    GROUPS: ClassVar = [(group.value, group.label) for group in Group]
     KIND_LABELS: ClassVar = [
         (SourceKind.MOCK.value, "Simulated (mock)"),
         (SourceKind.REDIS.value, "Redis"),
@@ -38,20 +53,25 @@ class DataSource(models.Model):
 
     class Meta:
         ordering: ClassVar = ["pk"]
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=~models.Q(kind=SourceKind.HOST.value) | models.Q(group=Group.SYSTEM.value),
-                name="only_system_is_read_from_the_host",
-            )
-        ]
+        constraints: ClassVar = kind_constraints()
 
     def __str__(self) -> str:
         return self.get_group_display()
 
     def clean(self) -> None:
         """Refuse a kind that cannot answer for this group."""
-        if self.kind and SourceKind(self.kind) not in KINDS[self.group_enum]:
+        if self.kind and SourceKind(self.kind) not in self.group_enum.kinds:
             raise ValidationError({"kind": f"{self} cannot be read from {self.get_kind_display().lower()}."})
+
+    @classmethod
+    def known(cls) -> "models.QuerySet[DataSource]":
+        """The rows of the groups there are."""
+        return cls.objects.filter(group__in=[group.value for group in Group])
+
+    @classmethod
+    def read_choices(cls) -> Choices:
+        """What staff chose, group by group; a group without a row is not in it (blocking). Raises django.db.Error."""
+        return {row.group_enum: row.choice for row in cls.known()}
 
     @property
     def group_enum(self) -> Group:

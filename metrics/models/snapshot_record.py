@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 
-from metrics.catalogue import CATALOGUE, Group, Metric
-from metrics.choices import SourceKind
+from metrics.catalogue import CATALOGUE, METRICS, Group, Metric, SourceKind, Value
 from metrics.reading import Problem
 from metrics.snapshot import Snapshot, format_time
 
@@ -26,16 +25,16 @@ def make_column(metric: Metric) -> "models.Field[Any, Any]":
 
 
 class SnapshotRecord(models.Model):
-    """A snapshot as it was published. The columns of the metrics come from the catalogue, below."""
+    """A snapshot as it was published. The columns of the groups and metrics come from the catalogue, below.
+
+    A row from before a metric or a group existed has null in its column.
+    """
 
     # The time is the key. BigAutoField, although nothing is counted up: only it becomes SQLite's "integer primary key",
     # the order that the table itself is kept in, so that a range of time is one sequential read without an index.
     time_ms = models.BigAutoField("time", primary_key=True, help_text="Unix milliseconds.")
     previous_ms = models.BigIntegerField(null=True)
     interval_s = models.FloatField()
-    source_system = models.CharField(max_length=16)
-    source_ai = models.CharField(max_length=16)
-    source_portfolio = models.CharField(max_length=16)
     problem_count = models.PositiveSmallIntegerField()
     problems = models.TextField(help_text="JSON: metric to problem.")
     observed = models.TextField(help_text="JSON: group to Unix seconds.")
@@ -71,22 +70,37 @@ class SnapshotRecord(models.Model):
             problem_count=len(snapshot.problems),
             problems=json.dumps(snapshot.problems),
             observed=json.dumps(snapshot.observed),
-            **{f"source_{group}": kind.value for group, kind in snapshot.sources.items()},
+            **{group.source_column: kind.value for group, kind in snapshot.sources.items()},
             **snapshot.values,
         )
 
     def to_snapshot(self) -> Snapshot:
-        """The snapshot that this row keeps; it encodes to the very message that was published."""
+        """The snapshot that this row keeps; it encodes to the very message that was published.
+
+        As far as the catalogue is still what it was then: what a metric had that is gone now is left out, one that did
+        not exist is `missing`, and a group that did not exist has no source.
+        """
+        values = {key: getattr(self, key) for key in METRICS}
+        observed = json.loads(self.observed)
         return Snapshot(
             timestamp=self.timestamp,
             previous=None if self.previous_ms is None else self.previous_ms / 1000,
             interval=self.interval_s,
-            values={metric.key: getattr(self, metric.key) for metric in CATALOGUE},
-            sources={group: SourceKind(getattr(self, f"source_{group}")) for group in Group},
-            problems={key: Problem(problem) for key, problem in json.loads(self.problems).items()},
-            observed={Group(group): time for group, time in json.loads(self.observed).items()},
+            values=values,
+            sources={group: SourceKind(kind) for group in Group if (kind := getattr(self, group.source_column))},
+            problems=recall_problems(json.loads(self.problems), values),
+            observed={group: observed[group] for group in Group if group in observed},
         )
 
 
+def recall_problems(kept: dict[str, str], values: dict[str, Value]) -> dict[str, Problem]:
+    """The problems of a row, by metric. Null without one is what a row older than the metric has: `missing`."""
+    return {
+        key: Problem(kept.get(key, Problem.MISSING)) for key, value in values.items() if key in kept or value is None
+    }
+
+
+for _group in Group:
+    models.CharField(max_length=16, null=True).contribute_to_class(SnapshotRecord, _group.source_column)
 for _metric in CATALOGUE:
     make_column(_metric).contribute_to_class(SnapshotRecord, _metric.key)

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from django.conf import settings
 
-from metrics.catalogue import Group
-from metrics.choices import Choices, SourceKind
+from metrics.catalogue import Group, SourceKind
+from metrics.choices import Choices
 from metrics.reading import Problem, Reading
 from metrics.sources.host import HostSource
 from metrics.sources.mock import MockSource

@@ -7,15 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
-from metrics.catalogue import Group, InvalidValueError, Value, metrics_of
+from metrics.catalogue import Group, InvalidValueError, SourceKind, Value, metrics_of
 from metrics.choices import Choices
 from metrics.inquiry import Inquiry
 from metrics.reading import Problem, Reading
 from metrics.sources.containers import count_containers
 
+#: The groups that it may be asked for.
+GROUPS = tuple(group for group in Group if SourceKind.HOST in group.kinds)
+#: What every group's reading says when the machine hangs.
+HANGING = {group: Reading.failed(group, Problem.UNREACHABLE) for group in GROUPS}
+
 
 class HostSource:
-    """Answers for the `system` group. A metric it cannot know is `missing`, a machine that hangs is `unreachable`."""
+    """Answers for the groups that are about this machine.
+
+    A metric it cannot know is `missing`, a machine that hangs is `unreachable`.
+    """
 
     def __init__(self) -> None:
         # psutil keeps its last CPU times per thread, so it must always be the same one.
@@ -43,14 +51,18 @@ class HostSource:
         self._is_primed = True
         return psutil.cpu_percent(interval=interval)
 
-    async def _ask(self) -> Reading:
+    async def _ask(self) -> dict[Group, Reading]:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._measure)
 
-    def _measure(self) -> Reading:
-        """Ask every probe (blocking)."""
+    def _measure(self) -> dict[Group, Reading]:
+        """Measure every group (blocking)."""
+        return {group: self._measure_group(group) for group in GROUPS}
+
+    def _measure_group(self, group: Group) -> Reading:
+        """Ask the probe of each metric of `group` (blocking)."""
         values: dict[str, Value] = {}
         problems: dict[str, Problem] = {}
-        for metric in metrics_of(Group.SYSTEM):
+        for metric in metrics_of(group):
             values[metric.key] = None
             try:
                 probe = self._probes.get(metric.key)
@@ -66,12 +78,12 @@ class HostSource:
         return Reading(values, problems)
 
     async def read(self, choices: Choices, groups: Collection[Group], deadline_s: float) -> Mapping[Group, Reading]:
-        """Return the reading of `system` within `deadline_s` seconds; other groups are not the host's: `missing`."""
+        """Return one reading per group within `deadline_s` seconds; what is not about the machine is `missing`."""
         try:
-            reading = await self._inquiry.answer(deadline_s)
+            readings = await self._inquiry.answer(deadline_s)
         except TimeoutError:
-            reading = Reading.failed(Group.SYSTEM, Problem.UNREACHABLE)
-        return {group: reading if group is Group.SYSTEM else Reading.failed(group, Problem.MISSING) for group in groups}
+            readings = HANGING
+        return {group: readings.get(group) or Reading.failed(group, Problem.MISSING) for group in groups}
 
     async def aclose(self) -> None:
         """Let go of the thread; a measurement under way is not waited for."""

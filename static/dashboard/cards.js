@@ -1,7 +1,7 @@
 /** The cards: one metric's value, change, sparkline, source and problem. */
 
 import { isNumeric } from "./catalogue.js";
-import { formatDuration, formatNumber, formatValue, isProfit, unitOf } from "./format.js";
+import { formatDuration, formatNumber, formatValue, unitOf } from "./format.js";
 import { SIMULATED, explainProblem } from "./snapshot.js";
 import { extent, sparkPath } from "./sparkline.js";
 import { setText } from "./text.js";
@@ -28,7 +28,6 @@ class Card {
     this.tip = part(".tip");
     this.real = element.querySelector(".spark .real");
     this.simulated = element.querySelector(".spark .simulated");
-    element.classList.toggle("profit", isProfit(metric));
     part(".unit").textContent = unitOf(metric);
     this.problem.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.problem.setAttribute("data-dismissed", "");
@@ -43,7 +42,7 @@ class Card {
     const problem = snapshot.problems?.[metric.key] ?? "";
     const source = snapshot.sources?.[metric.group] ?? "";
     setText(this.value, formatValue(metric, value));
-    if (isProfit(metric)) setDirection(this.value, value, metric.decimals);
+    if (metric.isSigned) setDirection(this.value, value, metric.decimals);
     this.element.classList.toggle("is-simulated", source === SIMULATED);
     this.element.classList.toggle("is-stale", problem === "stale");
     this.tag.classList.toggle("simulated", source === SIMULATED);
@@ -70,7 +69,7 @@ class Card {
     const isPart = change && change.since - window.from > Math.max((window.to - window.from) * 0.05, 5);
     const over = change && (isPart ? formatDuration(window.to - change.since) : range);
     setText(this.change, change ? `${arrow(change.change, metric.decimals)} ${formatNumber(change.change, metric.decimals, true)} in ${over}` : "");
-    if (isProfit(metric)) setDirection(this.change, change?.change ?? null, metric.decimals);
+    if (metric.isSigned) setDirection(this.change, change?.change ?? null, metric.decimals);
     if (!this.real || !this.simulated) return;
     const lines = linesOf(timeline, metric);
     const bounds = extent([lines.real, lines.simulated]);

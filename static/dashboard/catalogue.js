@@ -1,4 +1,4 @@
-/** The metrics, as the server declares them in the page: nothing about a single metric is written down here. */
+/** What the server declares in the page: nothing about a single metric, range or preference is written down here. */
 
 /**
  * @typedef {object} Metric
@@ -8,6 +8,18 @@
  * @property {string} unit
  * @property {number} decimals
  * @property {"float"|"int"|"str"} type
+ * @property {boolean} isHero  Large, first, with its chart; its value is in the page's title.
+ * @property {boolean} isSigned  Its sign is shown, in the colours of profit and loss.
+ */
+
+/** @typedef {{key: string, label: string, seconds: number}} Range A length of time to look back over. */
+
+/**
+ * @typedef {object} Preference
+ * @property {string} name
+ * @property {string} label
+ * @property {[string, string][]} choices  Pairs of value and label.
+ * @property {string} default  One of the values.
  */
 
 /**
@@ -17,6 +29,8 @@
  * @property {import("./snapshot.js").Snapshot|null} latest  The newest snapshot by then.
  * @property {{key: string, label: string}[]} groups  In the page's order.
  * @property {Metric[]} metrics  In the page's order.
+ * @property {Range[]} ranges
+ * @property {Preference[]} preferences  One of them, `range`, has the ranges' keys as its values.
  */
 
 /** @param {Document} document  @returns {Catalogue} from the page's data block */

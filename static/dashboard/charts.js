@@ -3,7 +3,7 @@
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { drawBehind, drawSwitches } from "./chart_marks.js";
 import { setText } from "./text.js";
-import { formatNumber, formatTime, formatValue, isProfit, unitOf } from "./format.js";
+import { formatNumber, formatTime, formatValue, unitOf } from "./format.js";
 import { extent } from "./sparkline.js";
 import { linesOf } from "./timeline.js";
 
@@ -69,7 +69,7 @@ class Chart {
     const { get } = charts.colours;
     // A wall screen has a larger root font: axes grow with it.
     const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-    const stroke = isProfit(metric) ? "--ink" : "--accent";
+    const stroke = this.isLarge ? "--ink" : "--accent";
     const axis = { stroke: () => get("--ink-faint"), font: `${11 * scale}px system-ui, sans-serif`, ticks: { show: false } };
     const grid = { stroke: () => get("--grid"), width: 1 };
     const points = { show: false };

@@ -42,3 +42,13 @@ export class ServerClock {
 export function localTime() {
   return performance.now() / 1000;
 }
+
+/**
+ * When the page itself was here, on the clock of {@link localTime}. The server stamped it somewhere between the opening
+ * (0) and this; only the later of the two bounds the clocks' difference the way a message does.
+ * @param {Performance} [timing]  @returns {number} seconds
+ */
+export function pageArrival(timing = performance) {
+  const navigation = /** @type {PerformanceNavigationTiming|undefined} */ (timing.getEntriesByType("navigation")[0]);
+  return (navigation?.responseStart || timing.now()) / 1000;
+}

@@ -11,8 +11,10 @@
  */
 
 import { Backoff } from "./backoff.js";
+import { browserEnvironment } from "./environment.js";
 import { Poller } from "./poller.js";
 
+/** @typedef {import("./environment.js").Environment} Environment */
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 
 /**
@@ -23,18 +25,6 @@ import { Poller } from "./poller.js";
  * @property {number|null} retryAt  When the next attempt starts, on the clock of `environment.now` (milliseconds).
  * @property {boolean} isChecking  A socket that fell silent is being replaced; nothing is known to be wrong yet.
  * @property {string} reason  Why the last socket ended, for people; empty when all is well.
- */
-
-/**
- * @typedef {object} Environment What the module needs from a browser; a test brings its own.
- * @property {(url: string) => WebSocket} openSocket
- * @property {(url: string, options?: object) => Promise<Response>} fetch
- * @property {(callback: () => void, delay: number) => any} setTimeout
- * @property {(timer: any) => void} clearTimeout
- * @property {() => number} now  Milliseconds, monotonic.
- * @property {() => number} random  0 to 1.
- * @property {EventTarget} window
- * @property {EventTarget & {visibilityState: string}} document
  */
 
 /** Closings that mean: you may not read this. */
@@ -54,20 +44,6 @@ const SILENT_AT_MOST = 60_000;
 const FROZEN_AFTER = 2_500;
 /** Sockets that must fail in a row, without ever opening, before HTTP is tried. */
 const POLL_AFTER = 3;
-
-/** @returns {Environment} the browser's own */
-export function browserEnvironment() {
-  return {
-    openSocket: (url) => new WebSocket(url),
-    fetch: (url, options) => fetch(url, options),
-    setTimeout: (callback, delay) => setTimeout(callback, delay),
-    clearTimeout: (timer) => clearTimeout(timer),
-    now: () => performance.now(),
-    random: Math.random,
-    window,
-    document,
-  };
-}
 
 /**
  * Events: `snapshot` with `{snapshot, missing}`, where `missing` is `{from, to}` (timestamps, both of them known

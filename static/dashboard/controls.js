@@ -6,7 +6,6 @@
  * @typedef {object} Actions
  * @property {(isPaused: boolean) => void} pause
  * @property {(isShown: boolean) => void} table
- * @property {() => void} csv
  * @property {() => void} retry
  */
 
@@ -26,7 +25,6 @@ export function bindControls(document, preferences, actions) {
   };
   bindToggle("pause", actions.pause);
   bindToggle("table-toggle", actions.table);
-  part("csv").addEventListener("click", actions.csv);
   part("retry").addEventListener("click", actions.retry);
   part("clock").addEventListener("click", () => preferences.set("zone", preferences.zone === "utc" ? "local" : "utc"));
   bindFullScreen(document, part("fullscreen"));
@@ -36,7 +34,7 @@ export function bindControls(document, preferences, actions) {
   const choices = document.querySelectorAll('#ranges input, #settings input[type="radio"]');
   const showChosen = () => {
     for (const input of choices) {
-      input.checked = /** @type {any} */ (preferences)[input.name] === input.value;
+      input.checked = preferences.isChosen(input.name, input.value);
     }
     document.documentElement.dataset.theme = preferences.theme;
     document.documentElement.dataset.profit = preferences.profit;
@@ -79,13 +77,4 @@ export function keepAwake(document) {
   };
   document.addEventListener("visibilitychange", ask);
   ask();
-}
-
-/** @param {Document} document  @param {string} text  @param {string} name of the file */
-export function offerFile(document, text, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -28,17 +28,12 @@ export function formatNumber(value, decimals, isSigned = false) {
 export function formatValue(metric, value) {
   if (value === null || value === undefined) return "—";
   if (typeof value === "string") return value;
-  return formatNumber(value, metric.decimals, isProfit(metric));
+  return formatNumber(value, metric.decimals, metric.isSigned);
 }
 
 /** @param {Metric} metric  @returns {string} the unit to put behind a value; empty where it goes without saying */
 export function unitOf(metric) {
   return SILENT_UNITS.has(metric.unit) ? "" : metric.unit;
-}
-
-/** @param {Metric} metric  @returns {boolean} whether it is money won or lost: signed, and in its own colours */
-export function isProfit(metric) {
-  return metric.unit === "currency";
 }
 
 /** @param {number} seconds  @returns {string} `9 s`, `4 min`, `3 h 12 min`, `2 d 4 h` */

@@ -1,13 +1,14 @@
-/** Brings the chosen range's past from `/stream/history`, and says when it cannot. */
+/** Brings a range's past from `/stream/history`, and says when it cannot. */
 
-/** The ranges to choose from, in seconds. @type {Record<string, number>} */
-export const RANGES = { "5m": 300, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800 };
+/** @typedef {import("./environment.js").HttpEnvironment} HttpEnvironment */
 
 /** About how many points a range is drawn with. */
 const POINTS = 400;
 /** A bucket holds at least so many snapshots: an empty one is then a gap and not jitter. */
 const SNAPSHOTS_PER_BUCKET = 3;
 const LARGEST_RAW = 700;
+/** Milliseconds until an answer must be here in full. A week of snapshots is summed up in a few seconds. */
+const ANSWER_WITHIN = 30_000;
 /** Milliseconds between attempts after a failure. */
 const RETRY_FIRST = 2_000;
 const RETRY_LONGEST = 60_000;
@@ -23,49 +24,56 @@ export function chooseStep(range, interval) {
 }
 
 export class HistoryLoader {
-  /** @type {AbortController|null} */ #request = null;
+  /** @type {AbortController|null} From `load()` until its answer is here. */ #request = null;
   /** @type {any} */ #timer = null;
   #failures = 0;
 
   /**
    * @param {string} url
-   * @param {{onHistory: (history: any) => void, onFailure: (retryIn: number) => void,
-   *   fetch?: typeof fetch}} options  `onFailure` gets the seconds until the next attempt.
+   * @param {HttpEnvironment} environment
+   * @param {{onHistory: (history: any) => void, onFailure: (retryIn: number) => void}} handlers
+   *   `onFailure` gets the seconds until the next attempt.
    */
-  constructor(url, { onHistory, onFailure, fetch: fetcher = (...args) => fetch(...args) }) {
+  constructor(url, environment, handlers) {
     this.url = url;
-    this.onHistory = onHistory;
-    this.onFailure = onFailure;
-    this.fetch = fetcher;
+    this.environment = environment;
+    this.handlers = handlers;
+  }
+
+  /** @returns {boolean} whether an answer is still awaited, or the next attempt to get one */
+  get isLoading() {
+    return this.#request !== null;
   }
 
   /**
-   * Load the last `range` seconds; a load under way is given up. Failures are retried until it works.
+   * Load `range` seconds; a load under way is given up. Failures are retried until it works.
    * @param {number} range seconds  @param {number|null} step as of {@link chooseStep}
-   * @param {() => number} now the server's clock, Unix seconds
+   * @param {() => number} end of the range, excluded, at each attempt; the server's clock, Unix seconds
    */
-  async load(range, step, now) {
+  async load(range, step, end) {
     this.#request?.abort();
-    clearTimeout(this.#timer);
+    this.environment.clearTimeout(this.#timer);
     const request = (this.#request = new AbortController());
-    const to = now();
-    const query = new URLSearchParams({ from: (to - range).toFixed(3), to: (to + 1).toFixed(3) });
+    const to = end();
+    const query = new URLSearchParams({ from: (to - range).toFixed(3), to: to.toFixed(3) });
     if (step !== null) query.set("step", String(step));
     let history;
     try {
-      const response = await this.fetch(`${this.url}?${query}`, { signal: request.signal });
+      const signal = AbortSignal.any([request.signal, this.environment.abortAfter(ANSWER_WITHIN)]);
+      const response = await this.environment.fetch(`${this.url}?${query}`, { signal });
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
       history = await response.json();
     } catch {
       if (request.signal.aborted) return;
       const delay = Math.min(RETRY_FIRST * 2 ** this.#failures, RETRY_LONGEST);
       this.#failures = Math.min(this.#failures + 1, 10);
-      this.onFailure(delay / 1000);
-      this.#timer = setTimeout(() => this.load(range, step, now), delay);
+      this.handlers.onFailure(delay / 1000);
+      this.#timer = this.environment.setTimeout(() => this.load(range, step, end), delay);
       return;
     }
     if (request.signal.aborted) return;
+    this.#request = null;
     this.#failures = 0;
-    this.onHistory(history);
+    this.handlers.onHistory(history);
   }
 }

@@ -2,17 +2,17 @@
 
 import { Cards } from "./cards.js";
 import { readCatalogue } from "./catalogue.js";
-import { ServerClock, localTime } from "./clock.js";
+import { ServerClock, localTime, pageArrival } from "./clock.js";
 import { LiveConnection } from "./connection.js";
-import { bindControls, keepAwake, offerFile } from "./controls.js";
-import { formatTime, formatValue, isProfit, zoneName } from "./format.js";
-import { HistoryLoader, chooseStep } from "./history.js";
+import { bindControls, keepAwake } from "./controls.js";
+import { browserEnvironment } from "./environment.js";
+import { formatTime, formatValue, zoneName } from "./format.js";
 import { Indicator } from "./indicator.js";
+import { Past } from "./past.js";
 import { Preferences, openStorage } from "./preferences.js";
-import { RowStore } from "./rows.js";
 import { simulatedGroups } from "./snapshot.js";
 import { computeState } from "./state.js";
-import { Table, makeCsv } from "./table.js";
+import { Table } from "./table.js";
 import { setText } from "./text.js";
 import { makeTimeline } from "./timeline.js";
 
@@ -24,30 +24,34 @@ const FROZEN_AFTER_S = 3;
 /** Milliseconds between two drawings of the past: at 10 snapshots per second the eye gains nothing from more. */
 const PAST_EVERY = 1000;
 const CHARTS_AGAIN_AFTER = 3000;
-/** Seconds after which history has what the stream missed. */
-const REFILL_AFTER_S = 3;
 
 const catalogue = readCatalogue(document);
 const { metrics } = catalogue;
 const groups = catalogue.groups.map(({ key }) => key);
 const groupLabels = new Map(catalogue.groups.map(({ key, label }) => [key, label]));
-const headlineMetric = metrics.find(isProfit) ?? metrics[0];
+const interval = catalogue.latest?.interval ?? catalogue.interval;
+const environment = browserEnvironment();
+const headlineMetric = metrics.find(({ isHero }) => isHero) ?? metrics[0];
 
 class Page {
-  preferences = new Preferences(openStorage(), new URLSearchParams(location.search));
+  preferences = new Preferences(catalogue, openStorage(), new URLSearchParams(location.search));
   clock = new ServerClock();
-  store = new RowStore(metrics.map(({ key }) => key));
   cards = new Cards(document, metrics);
   table = new Table(document, metrics);
   indicator = new Indicator(document);
+  csv = /** @type {HTMLAnchorElement} */ (document.getElementById("csv"));
   connection = new LiveConnection({
     url: "/stream/live",
     latestUrl: "/stream/latest",
-    interval: catalogue.latest?.interval ?? catalogue.interval,
+    interval,
     since: catalogue.latest?.timestamp,
+    environment,
   });
-  history = new HistoryLoader("/stream/history", {
-    onHistory: (history) => this.#onHistory(history),
+  past = new Past(metrics.map(({ key }) => key), "/stream/history", environment, {
+    range: this.preferences.range.seconds,
+    interval,
+    now: () => this.now,
+    onLoaded: () => this.#onLoaded(),
     onFailure: (retryIn) => this.#noteHistory(`History cannot be loaded; charts show what arrives. Next try in ${Math.round(retryIn)} s.`),
   });
   /** @type {import("./charts.js").Charts|null} Loaded after the first numbers are on the page. */ charts = null;
@@ -58,14 +62,12 @@ class Page {
   lookedAt = localTime();
   #isFrameDue = false;
   #pastDrawnAt = -Infinity;
-  #refill = 0;
 
   start() {
-    this.clock.note(catalogue.served, 0); // the page was opened before anything of it arrived
+    this.clock.note(catalogue.served, pageArrival());
     bindControls(document, this.preferences, {
       pause: (isPaused) => this.#pause(isPaused),
       table: (isShown) => this.#showTable(isShown),
-      csv: () => this.#downloadCsv(),
       retry: () => this.connection.retryNow(),
     });
     if (this.preferences.isKiosk) keepAwake(document);
@@ -80,7 +82,7 @@ class Page {
     setInterval(() => this.#look(), LOOK_EVERY);
     this.#look();
     const loadPast = () => {
-      this.#loadHistory();
+      this.past.load();
       void this.#loadCharts();
     };
     if ("requestIdleCallback" in window) requestIdleCallback(loadPast, { timeout: 300 });
@@ -106,34 +108,18 @@ class Page {
     return this.clock.at(localTime()) ?? Date.now() / 1000;
   }
 
-  /** @returns {{from: number, to: number}} what the charts show unless zoomed */
-  get window() {
-    const to = this.held?.timestamp ?? this.now;
-    return { from: to - this.preferences.rangeSeconds, to };
-  }
-
   /** @param {{snapshot: Snapshot, missing: {from: number, to: number}|null}} arrival */
   #onSnapshot({ snapshot, missing }) {
     this.clock.note(snapshot.timestamp, localTime());
     const isFirst = this.latest === null;
     this.latest = snapshot;
-    this.store.append(snapshot);
-    if (missing) this.#refillSoon();
+    this.past.append(snapshot, missing !== null);
     if (this.held) {
       this.missedWhilePaused += 1;
       return;
     }
     if (isFirst) this.#paint();
     else this.#requestFrame();
-  }
-
-  /** History is written a little after the stream: ask it, once, for what is missing. */
-  #refillSoon() {
-    if (this.#refill) return;
-    this.#refill = window.setTimeout(() => {
-      this.#refill = 0;
-      this.#loadHistory();
-    }, Math.max(REFILL_AFTER_S, this.connection.interval) * 1000);
   }
 
   #requestFrame() {
@@ -156,13 +142,12 @@ class Page {
   #drawPast() {
     if (document.visibilityState === "hidden") return;
     this.#pastDrawnAt = performance.now();
-    const { store, window } = this;
-    if (!this.held) store.prune(window.from);
-    const timeline = makeTimeline(store.rows, store.step, groups);
-    const label = document.querySelector(`#ranges input[value="${this.preferences.range}"] + span`)?.textContent ?? "";
-    this.cards.showPast(store.rows, timeline, window, label);
+    const { rows, rowStep, window } = this.past;
+    const timeline = makeTimeline(rows, rowStep, groups);
+    this.cards.showPast(rows, timeline, window, this.preferences.range.label);
     this.charts?.show(timeline, window);
-    if (!this.table.section.hidden && !this.held) this.table.show(store.rows, store.step, this.preferences.zone);
+    this.csv.href = this.past.csvAddress;
+    if (!this.table.section.hidden) this.table.show(rows, rowStep, this.preferences.zone);
   }
 
   /** Look at the evidence, and say what it allows to say. */
@@ -194,16 +179,9 @@ class Page {
     if (this.held) setText(paused, `❚❚ PAUSED at ${formatTime(this.held.timestamp, this.preferences.zone)}, ${this.missedWhilePaused} newer`);
   }
 
-  /** @param {any} history */
-  #onHistory(history) {
+  #onLoaded() {
     this.#noteHistory("");
-    this.store.replace(history);
     this.#drawPast();
-  }
-
-  #loadHistory() {
-    const range = this.preferences.rangeSeconds;
-    void this.history.load(range, chooseStep(range, this.connection.interval), () => this.now);
   }
 
   /** @param {string} text */
@@ -218,7 +196,7 @@ class Page {
     if (name === "theme" || name === "profit") this.charts?.recolour();
     if (name === "range") {
       this.charts?.zoomTo(null);
-      this.#loadHistory();
+      this.past.show(this.preferences.range.seconds);
     }
     this.#look();
     this.#drawPast();
@@ -234,6 +212,8 @@ class Page {
   /** @param {boolean} isPaused */
   #pause(isPaused) {
     this.held = isPaused ? this.latest : null;
+    if (this.held) this.past.hold(this.held.timestamp);
+    else this.past.release();
     this.missedWhilePaused = 0;
     this.#pastDrawnAt = -Infinity;
     this.#paint();
@@ -243,13 +223,7 @@ class Page {
   #showTable(isShown) {
     this.table.section.hidden = !isShown;
     /** @type {HTMLElement} */ (document.getElementById("charts")).hidden = isShown;
-    if (isShown) this.table.show(this.store.rows, this.store.step, this.preferences.zone);
     this.#drawPast();
-  }
-
-  #downloadCsv() {
-    const name = `quantum-trader-${this.preferences.range}-${new Date(this.now * 1000).toISOString().slice(0, 19).replaceAll(":", "")}.csv`;
-    offerFile(document, makeCsv(this.store.rows, metrics, groups), name);
   }
 }
 

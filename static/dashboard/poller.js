@@ -1,25 +1,21 @@
 /** The way out where WebSockets do not get through (an old proxy, a refused origin): ask for the newest snapshot. */
 
+/** @typedef {import("./environment.js").HttpEnvironment} HttpEnvironment */
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 
-/**
- * @typedef {object} PollerEnvironment
- * @property {(url: string, options?: object) => Promise<Response>} fetch
- * @property {(callback: () => void, delay: number) => any} setTimeout
- * @property {(timer: any) => void} clearTimeout
- */
+/** Milliseconds until an answer must be here in full: what hangs is given up and asked for again. */
+const ANSWER_WITHIN = 10_000;
 
 /** Asks `url` once per interval from `start()` to `stop()`; one request at a time. */
 export class Poller {
   /** @type {any} */ #timer = null;
-  #isRunning = false;
-  #round = 0;
+  /** @type {AbortController|null} From `start()` to `stop()`. */ #running = null;
 
   /**
    * @param {string} url
-   * @param {PollerEnvironment} environment
+   * @param {HttpEnvironment} environment
    * @param {{onSnapshot: (snapshot: Snapshot) => void, onRefused: () => void, onLost: () => void}} handlers
-   *   `onRefused`: HTTP 401 or 403. `onLost`: no answer that makes sense; it goes on asking.
+   *   `onRefused`: HTTP 401 or 403. `onLost`: no answer that makes sense, or none in time; it goes on asking.
    */
   constructor(url, environment, handlers) {
     this.url = url;
@@ -29,32 +25,33 @@ export class Poller {
 
   /** @param {number} interval seconds between two requests */
   start(interval) {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    this.#round += 1;
-    this.#poll(this.#round, Math.max(interval, 0.5) * 1000);
+    if (this.#running) return;
+    this.#running = new AbortController();
+    void this.#poll(this.#running.signal, Math.max(interval, 0.5) * 1000);
   }
 
   stop() {
-    this.#isRunning = false;
+    this.#running?.abort();
+    this.#running = null;
     this.environment.clearTimeout(this.#timer);
   }
 
-  /** @param {number} round  @param {number} delay */
-  async #poll(round, delay) {
-    const isCurrent = () => this.#isRunning && round === this.#round;
+  /** @param {AbortSignal} stopped  @param {number} delay */
+  async #poll(stopped, delay) {
     try {
-      const response = await this.environment.fetch(this.url, { cache: "no-cache" });
-      if (!isCurrent()) return;
+      const signal = AbortSignal.any([stopped, this.environment.abortAfter(ANSWER_WITHIN)]);
+      const response = await this.environment.fetch(this.url, { cache: "no-cache", signal });
+      if (stopped.aborted) return;
       if (response.status === 401 || response.status === 403) return this.handlers.onRefused();
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
       const snapshot = await response.json();
-      if (!isCurrent()) return;
+      if (stopped.aborted) return;
       this.handlers.onSnapshot(snapshot);
     } catch {
-      if (!isCurrent()) return;
+      if (stopped.aborted) return;
       this.handlers.onLost();
     }
-    this.#timer = this.environment.setTimeout(() => this.#poll(round, delay), delay);
+    if (stopped.aborted) return; // by a handler
+    this.#timer = this.environment.setTimeout(() => this.#poll(stopped, delay), delay);
   }
 }

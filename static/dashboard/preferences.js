@@ -1,23 +1,21 @@
 /** What the reader chose: kept in this browser; an address like `/?kiosk=1&range=24h&theme=dark` wins without being kept. */
 
-import { RANGES } from "./history.js";
+/** @typedef {import("./catalogue.js").Range} Range */
+/** @typedef {import("./catalogue.js").Preference} Preference */
 
 const STORED_AS = "quantum-trader-dashboard";
-
-/** The choices of each preference; the first is the default. @type {Record<string, string[]>} */
-const CHOICES = {
-  theme: ["auto", "light", "dark"],
-  profit: ["green-up", "red-up"],
-  zone: ["local", "utc"],
-  range: ["1h", ...Object.keys(RANGES).filter((range) => range !== "1h")],
-};
 
 export class Preferences extends EventTarget {
   /** @type {Record<string, string>} */ #chosen = {};
 
-  /** @param {Storage|null} storage  @param {URLSearchParams} address */
-  constructor(storage, address) {
+  /**
+   * @param {{preferences: Preference[], ranges: Range[]}} declared what there is to choose from
+   * @param {Storage|null} storage  @param {URLSearchParams} address
+   */
+  constructor({ preferences, ranges }, storage, address) {
     super();
+    this.declared = preferences;
+    this.ranges = ranges;
     this.storage = storage;
     this.isKiosk = ["1", "true", "yes"].includes(address.get("kiosk") ?? "");
     /** @type {Record<string, string>} */
@@ -27,9 +25,9 @@ export class Preferences extends EventTarget {
     } catch {
       // Nothing readable is kept there: the defaults do.
     }
-    for (const [name, choices] of Object.entries(CHOICES)) {
-      const wish = [address.get(name), stored[name]].find((value) => value && choices.includes(value));
-      this.#chosen[name] = wish ?? choices[0];
+    for (const { name, default: standard } of preferences) {
+      const wish = [address.get(name), stored[name]].find((value) => value && this.#isChoice(name, value));
+      this.#chosen[name] = wish ?? standard;
     }
   }
 
@@ -46,18 +44,19 @@ export class Preferences extends EventTarget {
     return this.#chosen.zone === "utc" ? "utc" : "local";
   }
 
+  /** @returns {Range} */
   get range() {
-    return this.#chosen.range;
+    return this.ranges.find(({ key }) => key === this.#chosen.range) ?? this.ranges[0];
   }
 
-  /** @returns {number} the chosen range in seconds */
-  get rangeSeconds() {
-    return RANGES[this.range];
+  /** @param {string} name  @param {string} value  @returns {boolean} whether that is the choice */
+  isChosen(name, value) {
+    return this.#chosen[name] === value;
   }
 
   /** Keep a choice and tell it to the page (event `change` with the name). @param {string} name  @param {string} value */
   set(name, value) {
-    if (!CHOICES[name]?.includes(value) || this.#chosen[name] === value) return;
+    if (!this.#isChoice(name, value) || this.#chosen[name] === value) return;
     this.#chosen[name] = value;
     try {
       this.storage?.setItem(STORED_AS, JSON.stringify(this.#chosen));
@@ -65,6 +64,11 @@ export class Preferences extends EventTarget {
       // A full or forbidden storage: the choice holds until the page is closed.
     }
     this.dispatchEvent(new CustomEvent("change", { detail: name }));
+  }
+
+  /** @param {string} name  @param {string} value */
+  #isChoice(name, value) {
+    return this.declared.find((preference) => preference.name === name)?.choices.some(([choice]) => choice === value) ?? false;
   }
 }
 

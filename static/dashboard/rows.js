@@ -1,12 +1,20 @@
 /**
- * The chosen range's past and present as rows, oldest first: what charts, sparklines, changes, table and CSV all read.
+ * A range's past and present as rows, oldest first: what charts, sparklines, changes and table all read.
  *
  * A row is one bucket of `step` seconds (or one snapshot, where `step` is null). History brings the past ones, live
- * snapshots make the newest. Memory is bounded by the range: whoever appends also prunes.
+ * snapshots make the newest. Memory is bounded by the range: each snapshot that is added also forgets what is too old,
+ * whether or not anybody looks.
  */
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
-/** @typedef {{min: number|null, mean: number|null, max: number|null, last: any}} Summary */
+/**
+ * @typedef {object} Summary One metric in one row; a text has a last value only.
+ * @property {number|null} min
+ * @property {number|null} mean  Of the snapshots that had a value.
+ * @property {number|null} max
+ * @property {any} last  The value in the row's last snapshot, null where it was.
+ * @property {number} count  Snapshots that had a value: the weight of the mean.
+ */
 
 /**
  * @typedef {object} Row
@@ -20,15 +28,35 @@
 /** Seconds of raw snapshots that are kept to join history (written a little later) to the live stream. */
 const OVERLAP_S = 120;
 const OVERLAP_SNAPSHOTS = 1500;
+/** More rows than any range is drawn with: the bound where history does not answer and each snapshot stays a row. */
+const MOST_ROWS = 5000;
+/** Cutting the front of an array moves all of it: so many rows are cut at once. */
+const CUT_AT_LEAST = 20;
 
 export class RowStore {
   /** @type {Row[]} */ rows = [];
   /** @type {number|null} */ step = null;
   /** @type {Snapshot[]} The newest ones as they came. */ #recent = [];
 
-  /** @param {string[]} keys the metrics' keys */
-  constructor(keys) {
+  /** @param {string[]} keys the metrics' keys  @param {number} range seconds to keep, back from the newest snapshot */
+  constructor(keys, range) {
     this.keys = keys;
+    this.range = range;
+  }
+
+  /** @returns {RowStore} the same rows, which stand still while these here go on */
+  copy() {
+    const copy = new RowStore(this.keys, this.range);
+    copy.step = this.step;
+    copy.rows = structuredClone(this.rows);
+    copy.#recent = [...this.#recent];
+    return copy;
+  }
+
+  /** Keep another length of time from now on. @param {number} range seconds */
+  keep(range) {
+    this.range = range;
+    this.#prune();
   }
 
   /** @returns {Row|undefined} */
@@ -56,7 +84,7 @@ export class RowStore {
 
   /** Of each bucket the fuller version wins: ours, made of live snapshots, or the server's. @param {Row[]} former */
   #overlay(former) {
-    const own = new RowStore(this.keys);
+    const own = new RowStore(this.keys, this.range);
     own.step = this.step;
     for (const snapshot of this.#recent) own.#add(snapshot);
     const kept = new Map(former.slice(-2).map((row) => [row.time, row]));
@@ -81,14 +109,15 @@ export class RowStore {
       this.#recent = this.#recent.filter((kept) => kept.timestamp >= oldest).slice(-OVERLAP_SNAPSHOTS / 2);
     }
     this.#add(snapshot);
+    this.#prune();
   }
 
-  /** Forget rows that end before `time`. @param {number} time */
-  prune(time) {
-    const first = this.rows.findIndex((row) => row.time + (this.step ?? 0) >= time);
-    // Not at each snapshot: cutting the front of an array moves all of it.
-    if (first > 20) this.rows.splice(0, first);
-    else if (first === -1) this.rows = [];
+  /** Forget rows that end before the range. */
+  #prune() {
+    const newest = this.#recent.at(-1)?.timestamp ?? this.last?.time ?? 0;
+    const kept = this.rows.findIndex((row) => row.time + (this.step ?? 0) >= newest - this.range);
+    const old = Math.max(kept, this.rows.length - MOST_ROWS);
+    if (old > CUT_AT_LEAST) this.rows.splice(0, old);
   }
 
   /** @param {Snapshot} snapshot */
@@ -119,7 +148,7 @@ export class RowStore {
 
   /** @param {any} bucket  @returns {Row} */
   #fromHistory(bucket) {
-    const values = Object.fromEntries(this.keys.map((key) => [key, hasValue(bucket[key]) ? bucket[key] : null]));
+    const values = Object.fromEntries(this.keys.map((key) => [key, fromHistory(bucket[key], bucket.count)]));
     return { time: roundTime(bucket.time), count: bucket.count, sources: bucket.sources, isAfterGap: false, values };
   }
 
@@ -129,7 +158,8 @@ export class RowStore {
     const values = {};
     for (const key of this.keys) {
       const value = snapshot[key] ?? null;
-      values[key] = value === null ? null : { min: value, mean: value, max: value, last: value };
+      const number = typeof value === "number" ? value : null;
+      values[key] = value === null ? null : { min: number, mean: number, max: number, last: value, count: 1 };
     }
     const sources = Object.fromEntries(Object.entries(snapshot.sources ?? {}).map(([group, kind]) => [group, [kind]]));
     const time = this.step === null ? snapshot.timestamp : roundTime(Math.floor(snapshot.timestamp / this.step) * this.step);
@@ -142,9 +172,14 @@ function roundTime(time) {
   return Math.round(time * 1000) / 1000;
 }
 
-/** @param {any} summary */
-function hasValue(summary) {
-  return summary !== null && summary !== undefined && (summary.last ?? summary.mean ?? null) !== null;
+/**
+ * @param {any} summary as history answers it  @param {number} count snapshots in its bucket
+ * @returns {Summary|null}
+ */
+function fromHistory(summary, count) {
+  const { min = null, mean = null, max = null, last = null } = summary ?? {};
+  // History does not say how many snapshots had a value. It matters only for the bucket that is still filling.
+  return (last ?? mean) === null ? null : { min, mean, max, last, count };
 }
 
 /**
@@ -156,18 +191,22 @@ function merge(into, row, keys) {
     const known = (into.sources[group] ??= []);
     if (!known.includes(kinds[0])) known.push(kinds[0]);
   }
-  for (const key of keys) {
-    const added = row.values[key];
-    const present = into.values[key];
-    if (!added) continue;
-    if (!present) into.values[key] = added;
-    else if (typeof added.mean !== "number" || present.mean === null) into.values[key] = added;
-    else {
-      present.min = Math.min(present.min ?? Infinity, added.last);
-      present.max = Math.max(present.max ?? -Infinity, added.last);
-      present.mean = (present.mean * into.count + added.last) / (into.count + 1);
-      present.last = added.last;
-    }
-  }
+  for (const key of keys) into.values[key] = mergeSummaries(into.values[key], row.values[key]);
   into.count += 1;
+}
+
+/**
+ * What the server makes of the same snapshots: no value counts for nothing in a mean, but it can be the last one.
+ * @param {Summary|null} present  @param {Summary|null} added of one later snapshot  @returns {Summary|null}
+ */
+function mergeSummaries(present, added) {
+  if (!present || present.mean === null) return added;
+  if (!added || added.mean === null) return { ...present, last: null };
+  return {
+    min: Math.min(present.min ?? Infinity, added.last),
+    mean: present.mean + (added.last - present.mean) / (present.count + 1),
+    max: Math.max(present.max ?? -Infinity, added.last),
+    last: added.last,
+    count: present.count + 1,
+  };
 }

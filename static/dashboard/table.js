@@ -1,4 +1,4 @@
-/** The range's rows as a table, for screen readers and for copying; and as CSV. */
+/** The range's rows as a table, for screen readers and for copying. */
 
 import { setText } from "./text.js";
 import { formatTime, formatValue, zoneName } from "./format.js";
@@ -8,7 +8,7 @@ import { sourceName } from "./timeline.js";
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./rows.js").Row} Row */
 
-/** More rows would make the page slow; CSV has all. */
+/** More rows would make the page slow; the CSV has all. */
 const MOST_ROWS = 200;
 
 /** @param {Row} row  @param {Metric} metric  @returns {any} the mean of a number, the last text */
@@ -63,31 +63,4 @@ export class Table {
     gap.append(cell);
     return [line, gap];
   }
-}
-
-/**
- * @param {Row[]} rows  @param {Metric[]} metrics  @param {string[]} groups
- * @returns {string} CSV (RFC 4180): times in UTC, means of the buckets, the source of each group
- */
-export function makeCsv(rows, metrics, groups) {
-  const head = ["time", "snapshots", ...metrics.map(({ key }) => key), ...groups.map((group) => `source_${group}`)];
-  const lines = rows.map((row) => [
-    new Date(row.time * 1000).toISOString(),
-    row.count,
-    ...metrics.map((metric) => {
-      const value = valueIn(row, metric);
-      return typeof value === "number" ? Number(value.toFixed(metric.decimals)) : value;
-    }),
-    ...groups.map((group) => sourceName(row.sources[group])),
-  ]);
-  return [head, ...lines].map((line) => line.map(quote).join(",") + "\r\n").join("");
-}
-
-/** @param {string|number|null} value */
-function quote(value) {
-  if (value === null) return "";
-  if (typeof value === "number") return String(value);
-  // A spreadsheet would run a text that looks like a formula.
-  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,42 +1,76 @@
-"""What the page is told about the metrics: its cards, charts and table follow from the catalogue, nothing by hand."""
+"""What the page is told: cards, charts and table follow from the catalogue, controls from what is declared here.
 
+Templates and the page's modules get both, and keep no list of their own.
+"""
+
+import functools
 import json
 import time
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.conf import settings
 
 from metrics.catalogue import Group, Metric, metrics_of
-from metrics.models import DataSource
 from streaming.wire import Frame
 
-#: The page's order of groups: what a trader looks at first comes first.
-PAGE_GROUPS = (Group.PORTFOLIO, Group.AI, Group.SYSTEM)
 
-RANGES = (("5m", "5 min"), ("1h", "1 h"), ("6h", "6 h"), ("24h", "24 h"), ("7d", "7 d"))
-PREFERENCES = (
-    {"name": "theme", "label": "Colours", "choices": (("auto", "System"), ("light", "Light"), ("dark", "Dark"))},
-    {"name": "profit", "label": "Profit", "choices": (("green-up", "Green is up"), ("red-up", "Red is up"))},
-    {"name": "zone", "label": "Times", "choices": (("local", "Local"), ("utc", "UTC"))},
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A length of time to look back over: `key` in addresses, `label` for people."""
+
+    key: str
+    label: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """Something that the reader chooses: `choices` are pairs of value and label, `default` is one of the values."""
+
+    name: str
+    label: str
+    choices: tuple[tuple[str, str], ...]
+    default: str
+
+
+RANGES = (
+    Range("5m", "5 min", 300),
+    Range("1h", "1 h", 3600),
+    Range("6h", "6 h", 21_600),
+    Range("24h", "24 h", 86_400),
+    Range("7d", "7 d", 604_800),
 )
+#: What the settings offer; the range has its place in the bar.
+PREFERENCES = (
+    Preference("theme", "Colours", (("auto", "System"), ("light", "Light"), ("dark", "Dark")), "auto"),
+    Preference("profit", "Profit", (("green-up", "Green is up"), ("red-up", "Red is up")), "green-up"),
+    Preference("zone", "Times", (("local", "Local"), ("utc", "UTC")), "local"),
+)
+RANGE_PREFERENCE = Preference("range", "Range", tuple((span.key, span.label) for span in RANGES), "1h")
 
 
-def page_modules() -> list[str]:
+@functools.cache  # the files do not change while a process runs, and the event loop shall not wait for the disk
+def page_modules() -> tuple[str, ...]:
     """The ES modules that the first paint needs, for the browser to fetch at once instead of import after import."""
     folder = settings.BASE_DIR / "static" / "dashboard"
-    return [f"dashboard/{path.name}" for path in sorted(folder.glob("*.js")) if not path.name.startswith("chart")]
+    return tuple(f"dashboard/{path.name}" for path in sorted(folder.glob("*.js")) if not path.name.startswith("chart"))
 
 
 def page_groups() -> list[dict[str, Any]]:
-    """The groups in the page's order, each with `key`, `label` and `metrics`."""
-    labels = dict(DataSource.GROUPS)
+    """The groups in the page's order, each with `key`, `label` and `metrics` (heroes first)."""
     return [
-        {"key": group.value, "label": labels[group.value], "metrics": list(metrics_of(group))} for group in PAGE_GROUPS
+        {
+            "key": group.value,
+            "label": group.label,
+            "metrics": sorted(metrics_of(group), key=lambda metric: not metric.is_hero),
+        }
+        for group in sorted(Group, key=lambda group: group.page_place)
     ]
 
 
 def describe_page(interval: float, latest: Frame | None) -> dict[str, Any]:
-    """The page's data block: seconds between snapshots, this server's clock, the groups and their metrics.
+    """The page's data block: seconds between snapshots, this server's clock, groups, metrics, ranges and preferences.
 
     And the newest snapshot, so that the page shows numbers before its WebSocket is open.
     """
@@ -47,6 +81,8 @@ def describe_page(interval: float, latest: Frame | None) -> dict[str, Any]:
         "latest": json.loads(latest.text) if latest else None,
         "groups": [{"key": group["key"], "label": group["label"]} for group in groups],
         "metrics": [describe_metric(metric) for group in groups for metric in group["metrics"]],
+        "ranges": [asdict(span) for span in RANGES],
+        "preferences": [asdict(preference) for preference in (RANGE_PREFERENCE, *PREFERENCES)],
     }
 
 
@@ -59,4 +95,6 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "unit": metric.unit,
         "decimals": metric.decimals,
         "type": metric.type.__name__,
+        "isHero": metric.is_hero,
+        "isSigned": metric.is_signed,
     }

@@ -21,6 +21,7 @@ async def dashboard(request: HttpRequest) -> HttpResponse:
         "page": describe_page(settings.STREAM_INTERVAL, runtime_of(request).hub.recent.latest),
         "ranges": RANGES,
         "settings": PREFERENCES,
+        "version": settings.VERSION,
         "modules": page_modules(),
     }
     return render(request, "dashboard.html", context)

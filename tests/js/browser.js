@@ -38,11 +38,12 @@ export class FakeBrowser {
   time = 0;
   window = new EventTarget();
   document = Object.assign(new EventTarget(), { visibilityState: "visible" });
-  /** @type {() => any} */ answer = () => ({ ok: false, status: 503 });
+  /** @type {() => any} A response, or a promise of one. */ answer = () => ({ ok: false, status: 503 });
   requests = 0;
+  /** @type {string[]} The addresses of the requests. */ asked = [];
   chance = 0.5;
 
-  /** @type {import("../../static/dashboard/connection.js").Environment} */
+  /** @type {import("../../static/dashboard/environment.js").Environment} */
   get environment() {
     return {
       openSocket: (url) => {
@@ -50,9 +51,10 @@ export class FakeBrowser {
         this.sockets.push(socket);
         return /** @type {any} */ (socket);
       },
-      fetch: async () => {
+      fetch: async (url, { signal } = {}) => {
         this.requests += 1;
-        return this.answer();
+        this.asked.push(url);
+        return Promise.race([this.answer(), aborted(signal)]);
       },
       setTimeout: (callback, delay) => {
         const timer = { at: this.time + delay, callback };
@@ -61,6 +63,11 @@ export class FakeBrowser {
       },
       clearTimeout: (timer) => {
         this.timers = this.timers.filter((other) => other !== timer);
+      },
+      abortAfter: (delay) => {
+        const controller = new AbortController();
+        this.timers.push({ at: this.time + delay, callback: () => controller.abort(new DOMException("late", "TimeoutError")) });
+        return controller.signal;
       },
       now: () => this.time,
       random: () => this.chance,
@@ -97,6 +104,11 @@ export class FakeBrowser {
     this.time += ms;
     await this.advance(0);
   }
+}
+
+/** A promise that is broken when the request is given up. @param {AbortSignal|null|undefined} signal */
+function aborted(signal) {
+  return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
 }
 
 /** Let pending promises run. */

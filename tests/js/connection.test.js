@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { LiveConnection } from "../../static/dashboard/connection.js";
+import { Poller } from "../../static/dashboard/poller.js";
 import { FakeBrowser, settle, snapshot } from "./browser.js";
 
 /** A started connection, its browser, and what it reported. */
@@ -203,6 +204,33 @@ test("polls where sockets never open but HTTP answers, and returns to the socket
   const { requests } = browser;
   await browser.advance(9_000);
   assert.equal(browser.requests, requests);
+});
+
+test("a poll that never gets an answer is given up, and the next one may succeed", async () => {
+  const { browser, connection, seen } = connect();
+  browser.answer = () => new Promise(() => {});
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    browser.socket.end(1006);
+    if (attempt < 2) await browser.advance((connection.status.retryAt ?? 0) - browser.time);
+  }
+  assert.equal(browser.requests, 1);
+  await browser.advance(9_900);
+  assert.equal(browser.requests, 1);
+  browser.answer = () => ({ ok: true, status: 200, json: async () => snapshot(103) });
+  await browser.advance(3_200);
+  assert.deepEqual(seen, [103]);
+  assert.equal(connection.status.mode, "polling");
+});
+
+test("a poll under way is given up where polling ends", async () => {
+  const { browser, connection } = connect();
+  /** @type {AbortSignal|undefined} */ let signal;
+  const { environment } = connection;
+  connection.poller = new Poller("/latest", { ...environment, fetch: (_, options) => new Promise(() => (signal = options?.signal ?? undefined)) }, /** @type {any} */ ({}));
+  connection.poller.start(3);
+  assert.equal(signal?.aborted, false);
+  deliver(browser, 100);
+  assert.equal(signal?.aborted, true);
 });
 
 test("does not claim to poll where HTTP fails as well", async () => {

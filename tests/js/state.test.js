@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ServerClock } from "../../static/dashboard/clock.js";
+import { ServerClock, pageArrival } from "../../static/dashboard/clock.js";
 import { computeState } from "../../static/dashboard/state.js";
 
 /** @param {Partial<import("../../static/dashboard/state.js").Evidence>} change  @param {object} [connection] */
@@ -85,6 +85,14 @@ test("a late message does not make later ones look young", () => {
   clock.note(1000, 0);
   clock.note(1003, 600); // sent at 1003, held up for ten minutes
   assert.ok((clock.at(600) ?? 0) > 1599);
+});
+
+test("a page that was long on its way does not put the server's clock ahead", () => {
+  const timing = /** @type {any} */ ({ getEntriesByType: () => [{ responseStart: 2050 }], now: () => 2300 });
+  const clock = new ServerClock();
+  clock.note(1000, pageArrival(timing)); // opened at 0, stamped at 2, here at 2.05
+  assert.ok(Math.abs((clock.at(2.05) ?? 0) - 1000) < 0.01);
+  assert.equal(pageArrival(/** @type {any} */ ({ getEntriesByType: () => [], now: () => 2300 })), 2.3);
 });
 
 test("no note, no time", () => assert.equal(new ServerClock().at(5), null));

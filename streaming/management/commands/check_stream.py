@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
 
 from metrics.catalogue import CATALOGUE
-from streaming.contract import LONGEST_INTERVAL_S, Message, find_violations, is_number
+from streaming.contract import LONGEST_INTERVAL_S, DecodedMessage, find_violations, is_number
 
 SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
@@ -29,7 +29,7 @@ def make_address(url: str) -> str:
     return urlunsplit((SCHEMES[parts.scheme], parts.netloc, path, parts.query, ""))
 
 
-def show(message: Message) -> str:
+def show(message: DecodedMessage) -> str:
     """One message on one readable line, whatever is in it."""
     values = []
     problems, chosen = (
@@ -37,14 +37,12 @@ def show(message: Message) -> str:
     )
     for metric in CATALOGUE:
         value, problem = message.get(metric.key), problems.get(metric.key)
-        is_float = metric.type is float and isinstance(value, float)
-        shown = "—" if value is None else f"{value:.{metric.decimals}f}" if is_float else f"{value}"
-        values.append(f"{metric.key} {shown}" + (f" ({problem})" if problem else ""))
+        values.append(f"{metric.key} {metric.show(value)}" + (f" ({problem})" if problem else ""))
     sources = " ".join(f"{group}={source}" for group, source in chosen.items())
     return f"{message.get('datetime')}  {'  '.join(values)}  [{sources}]"
 
 
-def patience_after(before: Message | None) -> float:
+def patience_after(before: DecodedMessage | None) -> float:
     """Seconds to wait for the next message: three intervals where one came that says them, else ten."""
     interval: Any = (before or {}).get("interval")
     return max(3 * float(interval), 1) if is_number(interval) and 0 < interval < LONGEST_INTERVAL_S else 10
@@ -84,7 +82,7 @@ class Command(BaseCommand):
     async def check_messages(self, address: str, count: int, timeout_s: float | None) -> int:
         """Print `count` messages as they come and return how many of them break the contract."""
         failed = 0
-        before: Message | None = None
+        before: DecodedMessage | None = None
         async with connect(address, open_timeout=timeout_s or 10) as connection:
             for number in range(1, count + 1):
                 patience_s = timeout_s or patience_after(before)

@@ -1,0 +1,147 @@
+"""A metric and a group are one declaration each: a copy of the project gets both, on a database that holds rows."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.admin_session import AdminSession
+from tests.conftest import end
+from tests.processes import ROOT, Server, wait_until
+
+#: Coverage measures the project, not copies of it.
+UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
+WANTED = ("metrics", "streaming", "quantum_dashboard", "static", "templates", "manage.py")
+
+GROUP = '    ORDERS = "orders", "Orders", 0\n'
+METRICS = (
+    '    Metric("drawdown", Group.PORTFOLIO, "Drawdown", float, "ratio", ("portfolio:drawdown",), 0.1, 0, 1, 3),\n'
+    '    Metric("fills", Group.ORDERS, "Fills today", int, "", ("orders:fills",), 5, 0, typical=30, wander=5),\n'
+)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    """A server of a copy of the project; not started."""
+    server = Server(tmp_path, "daphne", DEBUG="true", **UNMEASURED)
+    server.project = tmp_path / "project"
+    for name in WANTED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, server.project / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, server.project)
+    return server
+
+
+def manage(server: Server, *words: str) -> str:
+    """What a command of the copy says; it must succeed."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=server.project,
+        env={**os.environ, **server.environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def declare(server: Server) -> None:
+    """Add the group after the last one, and both metrics after the last one."""
+    catalogue = server.project / "metrics/catalogue.py"
+    text, count = re.subn(r'(    PORTFOLIO = "portfolio".*\n)', rf"\1{GROUP}", catalogue.read_text())
+    assert count == 1
+    start, rest = text.split("\n)\n\nMETRICS", 1)
+    catalogue.write_text(f"{start}\n{METRICS})\n\nMETRICS{rest}")
+
+
+def test_one_declaration_and_a_generated_migration_add_a_group_and_metrics(server: Server) -> None:
+    server.start()
+    try:
+        old = server.receive(5)
+        wait_until(lambda: old[-1]["datetime"] in server.get("/stream/history?format=csv")[1])
+        AdminSession(server).click("AI", "redis")
+    finally:
+        end(server)
+
+    declare(server)
+    manage(server, "makemigrations", "metrics", "-n", "orders", "-v0")
+    assert "No changes" in manage(server, "makemigrations", "--check", "--dry-run")
+    manage(server, "migrate", "-v0")
+    server.start()
+    try:
+        check_messages(server, old)
+        check_admin(server)
+        check_history(server, old)
+        check_page(server)
+        for address in (server.stream, f"{server.stream}?since={old[0]['timestamp']}"):
+            said = manage(server, "check_stream", address, "--messages", "3")
+            assert "3 messages, contract kept" in said
+            assert len(re.findall(r"drawdown (?:\d\.\d{3}|— \(missing\))  fills (?:\d+|— \(missing\))", said)) == 3
+    finally:
+        end(server)
+    assert "Traceback" not in server.output
+
+
+def check_messages(server: Server, old: list[dict[str, object]]) -> None:
+    """Live ones have the new keys in their places; those from before say `missing`, and have no source."""
+    assert server.health()["status"] in {"ok", "degraded", "down"}  # the newest snapshot may be one from before
+    (first,) = server.receive(1, f"?since={old[0]['timestamp']}")
+    with server.connect() as connection:
+        messages = (json.loads(connection.recv(timeout=20)) for _ in range(100))
+        live = next(message for message in messages if "orders" in message["sources"])
+    assert first["timestamp"] == old[1]["timestamp"]
+    for message in (first, live):
+        assert list(message)[-7:] == ["drawdown", "fills", "previous", "interval", "sources", "problems", "observed"]
+    assert (first["drawdown"], first["fills"]) == (None, None)
+    assert {"drawdown": "missing", "fills": "missing"}.items() <= first["problems"].items()
+    assert list(first["sources"]) == ["system", "ai", "portfolio"]
+    assert live["sources"] == {"system": "host", "ai": "redis", "portfolio": "mock", "orders": "mock"}
+    assert 0 <= live["drawdown"] <= 1
+    assert isinstance(live["fills"], int)
+
+
+def check_admin(server: Server) -> None:
+    """The group has a row with its buttons, which switch; history has columns of the metrics."""
+    admin = AdminSession(server)
+    row = admin.rows()["Orders"]
+    assert re.search(r"● Simulated\s+Redis$", row["source"])
+    assert re.search(r"Fills today:\s+\d+\s+\(simulated\)", row["reads_now"])
+    admin.click("Orders", "redis")
+    wait_until(lambda: server.receive(1)[0]["sources"]["orders"] == "redis")
+    admin.click("Orders", "mock")
+    _, page = admin.get("/admin/metrics/snapshotrecord/?source_orders=mock")
+    assert "Fills today" in page
+    assert "orders: mock" in page
+    assert admin.get("/admin/metrics/snapshotrecord/")[0] == 200
+
+
+def check_history(server: Server, old: list[dict[str, object]]) -> None:
+    """CSV and JSON have the columns; rows from before are empty there."""
+    text = server.get("/stream/history?format=csv")[1]
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert (rows[0]["fills"], rows[0]["drawdown"], rows[0]["source_orders"]) == ("", "", "")
+    assert rows[0]["datetime"] <= str(old[1]["datetime"])
+    assert rows[-1]["fills"]
+    assert rows[-1]["source_orders"] in {"mock", "redis"}
+    (*_, last) = json.loads(server.get("/stream/history?points=2")[1])["rows"]
+    assert "mock" in last["sources"]["orders"]
+    assert last["fills"]["mean"] is not None
+
+
+def check_page(server: Server) -> None:
+    """The group's section comes where its place is, with its cards; the table has the columns."""
+    status, page = server.get("/")
+    assert status == 200
+    assert re.findall(r'data-group="(\w+)"', page) == ["orders", "portfolio", "ai", "system"]
+    section = page.split('data-group="orders"')[1].split("</section>")[0]
+    assert re.findall(r'class="card[^>]*data-metric="(\w+)"', section) == ["fills"]
+    assert re.findall(r'<th scope="col" data-metric="(fills|drawdown)"', page) == ["fills", "drawdown"]
