@@ -116,6 +116,7 @@ class Hub:
             if client.was_stuck:
                 self.stuck += 1
                 logger.debug("A client did not read for %.0f s and is closed (1013).", self.patience_s)
+        self._catch_up.forget(client)
         client.forget()
 
     # --- passing on ---
@@ -223,6 +224,11 @@ class Hub:
                 logger.debug("Could not renew the membership of %s: %s", GROUP, error)
 
     # --- the start ---
+
+    @property
+    def is_recalling(self) -> bool:
+        """Whether the recent snapshots are still to be read from the past."""
+        return self._recalling is not None and not self._recalling.done()
 
     async def recall(self) -> None:
         """Fill the recent snapshots from the past, so that a restart loses nothing of what clients may resume from.
