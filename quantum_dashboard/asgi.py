@@ -10,6 +10,7 @@ http = get_asgi_application()  # sets Django up: what follows needs it
 
 from streaming.delivery.routing import websockets  # noqa: E402
 from streaming.lifespan import lifespan, start_with_reactor  # noqa: E402
+from streaming.web.slow_readers import SlowReaders  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http, "websocket": websockets, "lifespan": lifespan})
+application = ProtocolTypeRouter({"http": SlowReaders(http), "websocket": websockets, "lifespan": lifespan})
 start_with_reactor()
