@@ -178,8 +178,8 @@ def test_for_a_head_nothing_is_read(django_assert_num_queries: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_one_long_answer_more_than_allowed_is_told_when_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "limit", 1)
+def test_one_long_answer_more_than_allowed_is_told_when_to_come_back(settings: Any) -> None:
+    settings.HISTORY_EXPORTS = 1
     store(*(make_snapshot(START + n / 100) for n in range(3000)))
 
     @async_to_sync
