@@ -11,8 +11,7 @@ from django.db import close_old_connections
 from django.db.models import QuerySet
 
 from metrics.models import SnapshotRecord
-from metrics.models.snapshot_record import to_ms
-from metrics.snapshot import Snapshot
+from metrics.snapshot import Snapshot, to_ms
 
 #: Snapshots read from the database, and sent, at once.
 PAGE = 1000
