@@ -29,3 +29,7 @@ class Reading:
         """A reading in which every metric of `group` is null because of `problem`."""
         keys = [metric.key for metric in metrics_of(group)]
         return cls(values=dict.fromkeys(keys), problems=dict.fromkeys(keys, problem))
+
+
+#: What all sources answered at one tick.
+Readings = Mapping[Group, Reading]

@@ -4,13 +4,15 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from metrics.catalogue import CATALOGUE, Group, InvalidValueError, SourceKind, metrics_of
+from metrics.catalogue import CATALOGUE, LARGEST_INTEGER, Group, InvalidValueError, SourceKind, metrics_of
 from metrics.reading import Problem
 from metrics.snapshot import KEYS, format_time
 
 #: What a client decoded; nothing is known of what is in it.
 DecodedMessage = dict[str, Any]
 LONGEST_INTERVAL_S = 86_400
+#: The key of the first message after a hole that could not be filled for this client; others have not got it.
+MISSED = "missed"
 LATEST = 253_402_300_799.0  # the end of the year 9999, the last that ISO 8601 writes in four digits
 
 
@@ -28,12 +30,37 @@ def find_violations(text: str, before: DecodedMessage | None = None) -> tuple[De
     if missing := [key for key in KEYS if key not in message]:
         return message, [f"no key {key!r}" for key in missing]
     violations = []
-    if [key for key in message if key in KEYS] != list(KEYS):
-        violations.append(f"keys are not in the order {', '.join(KEYS)}")
-    violations += [f"unknown key {key!r}" for key in message if key not in KEYS]
-    violations += check_time(message) or (check_sequence(message, before) if before else [])
+    known = [*KEYS, MISSED]
+    if [key for key in message if key in known] != known[: len(KEYS) + (MISSED in message)]:
+        violations.append(f"keys are not in the order {', '.join(known)}")
+    violations += [f"unknown key {key!r}" for key in message if key not in known]
+    violations += check_time(message)
+    violations += check_place(message) or check_missed(message) or (check_sequence(message, before) if before else [])
     violations += check_provenance(message) or check_values(message)
     return message, violations
+
+
+def find_remarks(message: DecodedMessage, before: DecodedMessage | None = None) -> list[str]:
+    """Return what is worth a word in a message that breaks nothing, one sentence each: holes and clocks.
+
+    A client that is told of a hole, a publisher that does not know what came before, a clock that was set: none of them
+    breaks the contract, which is that they are told. `before` as in `find_violations`.
+    """
+    remarks = []
+    if missed := message.get(MISSED):
+        remarks.append(f"told hole: what came between {missed['after']} and {missed['before']} is not kept any more")
+    if before is None:
+        return remarks
+    if message["previous"] is None:
+        remarks.append(f"break: the publisher did not know what came before; {before.get('id')} was received last")
+    since: Any = before.get("timestamp")
+    if not missed and is_number(since) and 0 <= since <= LATEST:
+        step, interval = message["timestamp"] - since, message["interval"]
+        if step < 0:
+            remarks.append(f"clock: set back, {-step:.3f} s before the one before")
+        elif abs(step - interval) > max(0.5 * interval, 0.25):
+            remarks.append(f"spacing: {step:.3f} s after the one before, at an interval of {interval:g} s")
+    return remarks
 
 
 def refuse_constant(name: str) -> None:
@@ -49,9 +76,13 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def is_id(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= LARGEST_INTEGER
+
+
 def check_time(message: DecodedMessage) -> list[str]:
     """The times' types and agreement."""
-    timestamp, previous, interval = message["timestamp"], message["previous"], message["interval"]
+    timestamp, interval = message["timestamp"], message["interval"]
     if not is_number(timestamp):
         return [f"timestamp is {timestamp!r}, not a number"]
     if not 0 <= timestamp <= LATEST:
@@ -63,23 +94,44 @@ def check_time(message: DecodedMessage) -> list[str]:
         violations.append(f"datetime {message['datetime']!r} is not the timestamp's {format_time(timestamp)!r}")
     if not is_number(interval) or not 0 < interval <= LONGEST_INTERVAL_S:
         violations.append(f"interval is {interval!r}, not a number of seconds")
-    if previous is not None and not (is_number(previous) and previous < timestamp):
-        violations.append(f"previous is {previous!r}, not an earlier timestamp or null")
     return violations
 
 
-def check_sequence(message: DecodedMessage, before: DecodedMessage) -> list[str]:
-    """Order, gaps and spacing."""
-    if not is_number(before.get("timestamp")):
+def check_place(message: DecodedMessage) -> list[str]:
+    """The place in the sequence: `id` and `previous`."""
+    own, previous = message["id"], message["previous"]
+    if not is_id(own):
+        return [f"id is {own!r}, not a whole number"]
+    if previous is not None and not (is_id(previous) and previous < own):
+        return [f"previous is {previous!r}, not a lower id or null"]
+    return []
+
+
+def check_missed(message: DecodedMessage) -> list[str]:
+    """That what is told of a hole is its two ends, and that there is one."""
+    if MISSED not in message:
         return []
-    step = message["timestamp"] - before["timestamp"]
-    if step <= 0:
-        return [f"timestamp {message['timestamp']} is not after {before['timestamp']}"]
-    if message["previous"] != before["timestamp"]:
-        return [f"gap: previous is {message['previous']}, but {before['timestamp']} was received last"]
-    interval = message["interval"]
-    if abs(step - interval) > max(0.5 * interval, 0.25):
-        return [f"spacing: {step:.3f} s after the one before, at an interval of {interval:g} s"]
+    missed, previous = message[MISSED], message["previous"]
+    if not isinstance(missed, dict) or list(missed) != ["after", "before"] or not all(map(is_id, missed.values())):
+        return [f"missed is {missed!r}, not two ids, after and before"]
+    if missed["before"] != message["id"] or not missed["after"] < missed["before"]:
+        return [f"missed is {missed!r}, not from a lower id to this one, {message['id']}"]
+    if previous is not None and previous <= missed["after"]:
+        return [f"missed is {missed!r}, but previous is {previous}: nothing came between"]
+    return []
+
+
+def check_sequence(message: DecodedMessage, before: DecodedMessage) -> list[str]:
+    """Order and gaps. A hole that is told is none, nor is a break (`previous` is null): see find_remarks."""
+    last = before.get("id")
+    if not is_id(last):
+        return []
+    if message["id"] <= last:
+        return [f"id {message['id']} is not after {last}"]
+    if (told := message.get(MISSED)) and told["after"] != last:
+        return [f"missed begins after {told['after']}, but {last} was received last"]
+    if not told and message["previous"] not in {None, last}:
+        return [f"gap: previous is {message['previous']}, but {last} was received last"]
     return []
 
 

@@ -10,20 +10,32 @@ from hypothesis import strategies as st
 from metrics.catalogue import CATALOGUE, METRICS, Group
 from metrics.choices import DEFAULT_CHOICES
 from metrics.reading import Problem, Reading
-from metrics.snapshot import KEYS, compose_snapshot
-from streaming.contract import find_violations
+from metrics.snapshot import KEYS, compose_snapshot, next_id
+from streaming.contract import find_remarks, find_violations
 
 START = 1_735_174_460.0
 
 
-def make_message(timestamp: float = START, previous: float | None = START - 3) -> dict[str, Any]:
-    """A good message: every metric has its fallback's value and no problem."""
+START_ID = 1_735_174_460_000
+
+
+def make_message(
+    timestamp: float = START, previous: int | None = START_ID - 3000, *, place: int | None = None, **more: Any
+) -> dict[str, Any]:
+    """A good message: every metric has its fallback's value and no problem. Its id is its time, or `place`."""
     readings = {
         group: Reading({metric.key: metric.fallback for metric in CATALOGUE if metric.group is group})
         for group in Group
     }
-    snapshot = compose_snapshot(DEFAULT_CHOICES, readings, timestamp=timestamp, previous=previous, interval=3.0)
-    return json.loads(snapshot.encode())  # type: ignore[no-any-return]
+    snapshot = compose_snapshot(
+        DEFAULT_CHOICES,
+        readings,
+        id=next_id(None, timestamp) if place is None else place,
+        previous=previous,
+        timestamp=timestamp,
+        interval=3.0,
+    )
+    return {**json.loads(snapshot.encode()), **more}
 
 
 def violations(text: str, before: dict[str, Any] | None = None) -> str:
@@ -31,7 +43,7 @@ def violations(text: str, before: dict[str, Any] | None = None) -> str:
 
 
 def test_good_messages_in_sequence_break_nothing() -> None:
-    first, second = make_message(), make_message(START + 3.2, START)
+    first, second = make_message(), make_message(START + 3.2, START_ID)
     assert violations(json.dumps(first)) == ""
     assert violations(json.dumps(second), first) == ""
     assert violations(json.dumps(make_message(START, None))) == ""
@@ -75,9 +87,22 @@ def test_the_order_of_keys_is_part_of_the_contract() -> None:
         ({"interval": 0}, "interval"),
         ({"interval": -3.0}, "interval"),
         ({"interval": None}, "interval"),
-        ({"previous": START}, "previous"),
-        ({"previous": START + 1}, "previous"),
-        ({"previous": "1735174457.0"}, "previous"),
+        ({"id": str(START_ID)}, "id is"),
+        ({"id": START}, "id is"),
+        ({"id": True}, "id is"),
+        ({"id": None}, "id is"),
+        ({"id": -1}, "id is"),
+        ({"previous": START_ID}, "previous"),
+        ({"previous": START_ID + 1}, "previous"),
+        ({"previous": START - 3}, "previous"),
+        ({"previous": "1735174457000"}, "previous"),
+        ({"missed": None}, "missed"),
+        ({"missed": {}}, "missed"),
+        ({"missed": {"before": START_ID, "after": START_ID - 6000}}, "missed"),
+        ({"missed": {"after": "1", "before": START_ID}}, "missed"),
+        ({"missed": {"after": START_ID - 9000, "before": START_ID - 3000}}, "not from a lower id to this one"),
+        ({"missed": {"after": START_ID, "before": START_ID}}, "not from a lower id to this one"),
+        ({"missed": {"after": START_ID - 3000, "before": START_ID}}, "nothing came between"),
         ({"sources": []}, "objects"),
         ({"problems": None}, "objects"),
         ({"observed": "ai"}, "objects"),
@@ -149,21 +174,50 @@ def test_a_source_is_left_out_only_where_nothing_at_all_is_known_of_the_group(ch
     assert "sources" in violations(json.dumps({**make_older(Group.PORTFOLIO), **change}))
 
 
+def hole(after: int, before: int = START_ID + 9000) -> dict[str, Any]:
+    return {"missed": {"after": after, "before": before}}
+
+
 @pytest.mark.parametrize(
-    ("timestamp", "previous", "complaint"),
+    ("message", "complaint"),
     [
-        (START, None, "is not after"),
-        (START - 3, None, "is not after"),
-        (START + 6, START + 3, "gap"),
-        (START + 3, None, "gap"),
-        (START + 6, START, "spacing"),
-        (START + 0.5, START, "spacing"),
+        (make_message(START, None), "is not after"),
+        (make_message(START + 3, START_ID - 9, place=START_ID - 3), "is not after"),
+        (make_message(START + 6, START_ID + 3000), "gap"),
+        (make_message(START + 9, START_ID + 3000, **hole(START_ID - 3000)), "missed begins after"),
     ],
 )
-def test_order_gaps_and_spacing_are_judged_by_the_message_before(
-    timestamp: float, previous: float | None, complaint: str
-) -> None:
-    assert complaint in violations(json.dumps(make_message(timestamp, previous)), make_message())
+def test_order_and_gaps_are_judged_by_the_ids_alone(message: dict[str, Any], complaint: str) -> None:
+    assert complaint in violations(json.dumps(message), make_message())
+
+
+@pytest.mark.parametrize(
+    ("message", "remark"),
+    [
+        (make_message(START + 3, START_ID), ""),
+        (make_message(START + 6, START_ID), "spacing: 6.000 s after the one before, at an interval of 3 s"),
+        (make_message(START + 0.5, START_ID), "spacing: 0.500 s"),
+        (make_message(START - 3600, START_ID, place=START_ID + 1), "clock: set back, 3600.000 s before the one before"),
+        (make_message(START + 3, None), "break: the publisher did not know"),
+        (make_message(START + 9, START_ID + 6000, **hole(START_ID)), f"told hole: what came between {START_ID} and"),
+    ],
+)
+def test_clocks_breaks_and_told_holes_are_worth_a_word_and_break_nothing(message: dict[str, Any], remark: str) -> None:
+    assert violations(json.dumps(message), make_message()) == ""
+    remarks = find_remarks(message, make_message())
+    assert len(remarks) == bool(remark)
+    assert remark in "".join(remarks)
+
+
+def test_a_hole_is_told_on_the_first_message_of_a_connection_too() -> None:
+    message = make_message(**hole(START_ID - 9000, START_ID))
+    assert violations(json.dumps(message)) == ""
+    assert "told hole" in "".join(find_remarks(message))
+
+
+def test_the_key_of_a_hole_stands_last() -> None:
+    message = make_message(**hole(START_ID - 9000, START_ID))
+    assert "order" in violations(json.dumps({"missed": message["missed"], **message}))
 
 
 json_values = st.recursive(
@@ -183,6 +237,9 @@ def test_no_message_whatever_breaks_the_check_itself(change: dict[str, Any], aft
 
 
 @given(json_values, json_values)
-def test_neither_does_a_message_after_a_broken_one(timestamp: Any, interval: Any) -> None:
-    before, _ = find_violations(json.dumps({**make_message(), "timestamp": START - 3, "interval": interval}))
-    find_violations(json.dumps({**make_message(), "previous": timestamp}), before)
+def test_neither_does_a_message_after_a_broken_one(place: Any, interval: Any) -> None:
+    change = {"timestamp": interval, "interval": interval, "id": place}
+    before, _ = find_violations(json.dumps({**make_message(), **change}))
+    message, found = find_violations(json.dumps(make_message()), before)
+    if not found:
+        find_remarks(message, before)

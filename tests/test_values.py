@@ -11,11 +11,12 @@ from metrics.catalogue import CATALOGUE, METRICS, Group, InvalidValueError, Sour
 from metrics.choices import DEFAULT_CHOICES, SourceChoice
 from metrics.parsing import parse_value
 from metrics.reading import Problem, Reading
-from metrics.snapshot import KEYS, compose_snapshot
+from metrics.snapshot import KEYS, Snapshot, compose_snapshot, decode_snapshot, next_id, to_ms
 from metrics.sources.redis import Answer, compose_reading, judge_heartbeat, keys_of, safe_address
 from streaming.contract import find_violations
 
 NOW = 1_735_174_460.0
+NOW_MS = 1_735_174_460_000
 
 
 @pytest.mark.parametrize(
@@ -190,7 +191,7 @@ def test_an_address_for_people_has_no_password(url: str, shown: str) -> None:
 def compose(**choices: SourceChoice) -> tuple[str, dict[str, object]]:
     readings = {group: Reading.failed(group, Problem.UNREACHABLE) for group in Group}
     chosen = {**DEFAULT_CHOICES, **{choice.group: choice for choice in choices.values()}}
-    text = compose_snapshot(chosen, readings, timestamp=NOW, previous=NOW - 3, interval=3.0).encode()
+    text = compose_snapshot(chosen, readings, id=NOW_MS, previous=NOW_MS - 3000, timestamp=NOW, interval=3.0).encode()
     return text, json.loads(text)
 
 
@@ -238,7 +239,7 @@ def test_fallbacks_replace_no_value_that_was_read() -> None:
         {"accuracy": 0.91, "latency": 0, "sharpe": None, "regime": "bear"}, {"sharpe": Problem.INVALID}
     )
     choices = {group: SourceChoice(group, SourceKind.REDIS, use_fallbacks=True) for group in Group}
-    snapshot = compose_snapshot(choices, readings, timestamp=NOW, previous=None, interval=3.0)
+    snapshot = compose_snapshot(choices, readings, id=NOW_MS, previous=None, timestamp=NOW, interval=3.0)
     assert {key: snapshot.values[key] for key in ("accuracy", "latency", "regime")} == {
         "accuracy": 0.91,
         "latency": 0,
@@ -250,10 +251,103 @@ def test_fallbacks_replace_no_value_that_was_read() -> None:
 def test_a_number_that_json_does_not_have_is_never_encoded() -> None:
     readings = {group: Reading.failed(group, Problem.MISSING) for group in Group}
     readings[Group.SYSTEM] = Reading({"cpu": math.nan, "ram": 1.0, "containers": 1})
-    snapshot = compose_snapshot(DEFAULT_CHOICES, readings, timestamp=NOW, previous=None, interval=3.0)
+    snapshot = compose_snapshot(DEFAULT_CHOICES, readings, id=NOW_MS, previous=None, timestamp=NOW, interval=3.0)
     with pytest.raises(ValueError, match="not JSON compliant"):
         snapshot.encode()
 
 
 def test_nothing_is_shown_as_minus_zero() -> None:
     assert math.copysign(1, float(parse_value(METRICS["pnl"], "-0.001"))) == 1
+
+
+# --- what was encoded and is read again ---
+
+
+def column_values(key: str) -> st.SearchStrategy[object]:
+    kinds = {float: st.floats(allow_nan=False, allow_infinity=False), int: st.integers(-(2**53) + 1, 2**53 - 1)}
+    return st.none() | kinds.get(METRICS[key].type, st.text(max_size=32))  # type: ignore[call-overload,no-any-return]
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    """Any snapshot that a publisher may compose."""
+    values = {key: draw(column_values(key)) for key in METRICS}
+    own = draw(st.integers(1, 2**53 - 1))
+    return Snapshot(
+        id=own,
+        previous=draw(st.none() | st.integers(0, own - 1)),
+        timestamp=draw(st.integers(0, 4 * 10**12)) / 1000,
+        interval=draw(st.floats(0.05, 3600)),
+        values=values,  # type: ignore[arg-type]
+        sources={group: draw(st.sampled_from(group.kinds)) for group in Group},
+        problems={key: draw(st.sampled_from(Problem)) for key, value in values.items() if value is None},
+        observed=draw(st.dictionaries(st.just(Group.AI), st.floats(0, 4e9))),
+    )
+
+
+@given(snapshots())
+def test_what_is_encoded_is_decoded_to_the_same_and_encoded_to_the_same_again(snapshot: Snapshot) -> None:
+    text = snapshot.encode()
+    assert decode_snapshot(text) == snapshot
+    assert decode_snapshot(text).to_encoded(7) == (snapshot.id, snapshot.previous, 7, text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sources": {"system": "host", "ai": "kafka", "portfolio": "mock"}},
+        {"problems": {"cpu": "tired"}},
+        {"sources": ["mock"]},
+        {"problems": None},
+        {"observed": {"ai": "now"}},
+        {"observed": {"ai": math.inf}},
+        {"id": "1"},
+        {"id": None},
+        {"id": True},
+        {"id": 2**63},
+        {"previous": 1.5},
+        {"timestamp": None},
+        {"timestamp": math.nan},
+        {"interval": "3"},
+        {"cpu": "56"},
+        {"cpu": math.inf},
+        {"cpu": True},
+        {"containers": 1.5},
+        {"latency": 2**60},
+        {"regime": 5},
+        {"regime": "x" * 33},
+    ],
+)
+def test_what_this_release_cannot_have_published_is_not_decoded(change: dict[str, object]) -> None:
+    text, message = compose()
+    assert decode_snapshot(text).encode() == text
+    with pytest.raises(ValueError, match=r"."):
+        decode_snapshot(json.dumps({**message, **change}))
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", "{", '"text"', "[" * 100_000])
+def test_what_is_no_snapshot_at_all_is_not_decoded(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        decode_snapshot(text)
+
+
+def test_what_another_release_had_is_left_out_or_missing() -> None:
+    _, message = compose()
+    del message["risk"]
+    message["problems"] = {"cpu": "stale", "gone": "missing"}
+    message["sources"] = {"system": "host", "portfolio": "mock", "orders": "kafka"}
+    snapshot = decode_snapshot(json.dumps({**message, "gone": 5, "missed": {"after": 1, "before": 2}}))
+    assert snapshot.problems["cpu"] is Problem.STALE
+    assert snapshot.problems["risk"] is Problem.MISSING
+    assert snapshot.sources == {Group.SYSTEM: SourceKind.HOST, Group.PORTFOLIO: SourceKind.MOCK}
+
+
+# --- ids ---
+
+
+@given(st.floats(0, 4e9), st.none() | st.integers(0, 5 * 10**12))
+def test_ids_only_rise_and_are_the_timestamp_while_clocks_behave(now: float, last: int | None) -> None:
+    found = next_id(last, now)
+    stamp = to_ms(round(now, 3))  # what the snapshot has as its timestamp
+    assert last is None or found > last
+    assert found == (stamp if last is None or stamp > last else last + 1)

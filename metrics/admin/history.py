@@ -16,9 +16,8 @@ from metrics.history.export import export_records
 from metrics.history.export_gate import TooManyExportsError
 from metrics.history.response import answer_with, format_for_files
 from metrics.models import SnapshotRecord, SourceSwitch
-from metrics.models.snapshot_record import to_ms
 from metrics.reading import Problem
-from metrics.snapshot import format_time
+from metrics.snapshot import format_time, to_ms
 
 if TYPE_CHECKING:
     SnapshotAdmin = admin.ModelAdmin[SnapshotRecord]

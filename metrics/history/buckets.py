@@ -8,7 +8,7 @@ from django.db.models import Avg, BigIntegerField, Count, ExpressionWrapper, F, 
 from metrics.catalogue import CATALOGUE, Group
 from metrics.history.pages import read_whole
 from metrics.models import SnapshotRecord
-from metrics.models.snapshot_record import to_ms
+from metrics.snapshot import to_ms
 
 NUMBERS = [metric for metric in CATALOGUE if metric.is_number]
 #: Buckets that are read, and sent, at once (SQLite and PostgreSQL both take far more parameters).

@@ -11,8 +11,7 @@ from metrics.history.buckets import Row, summarise
 from metrics.history.csv_lines import BUCKET_COLUMNS, SNAPSHOT_COLUMNS, csv_head, csv_lines
 from metrics.history.pages import read_pages, read_whole
 from metrics.models import SnapshotRecord, SourceSwitch
-from metrics.models.snapshot_record import to_ms
-from metrics.snapshot import Snapshot
+from metrics.snapshot import Snapshot, to_ms
 
 
 def read_range(start: float, end: float, encode: Callable[[list[Snapshot]], str]) -> Iterator[str]:

@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import close_old_connections
 
 from metrics.models import SnapshotRecord
-from metrics.models.snapshot_record import to_ms
-from metrics.snapshot import EncodedSnapshot
+from metrics.snapshot import EncodedSnapshot, to_ms
 
 #: Snapshots read at once.
 PAGE = 1000
@@ -29,7 +28,7 @@ def encode_records(read: Callable[[], Iterable[SnapshotRecord]]) -> list[Encoded
     """Encode what `read` finds, on a connection of this call's own."""
     close_old_connections()
     try:
-        return [record.to_snapshot().to_encoded() for record in read()]
+        return [record.to_encoded() for record in read()]
     finally:
         close_old_connections()
 

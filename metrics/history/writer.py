@@ -15,8 +15,7 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from metrics.models import SnapshotRecord
-from metrics.models.snapshot_record import to_ms
-from metrics.snapshot import Snapshot
+from metrics.snapshot import Snapshot, to_ms
 
 logger = logging.getLogger(__name__)
 
@@ -71,14 +70,14 @@ class HistoryWriter:
         """How many snapshots are not in the database yet."""
         return len(self._waiting)
 
-    def add(self, snapshot: Snapshot) -> None:
+    def add(self, snapshot: Snapshot, term: int) -> None:
         """Have `snapshot` written soon; returns at once. Past the capacity the oldest one waiting is given up."""
         if len(self._waiting) >= self.capacity:
             self._waiting.popleft()
             self.given_up += 1
             if self.given_up == 1 or self.given_up % 1000 == 0:
                 logger.error("History gave up %d snapshots: the database has been away too long.", self.given_up)
-        self._waiting.append(SnapshotRecord.from_snapshot(snapshot))
+        self._waiting.append(SnapshotRecord.from_snapshot(snapshot, term))
         self._arrived.set()
 
     async def run(self) -> None:

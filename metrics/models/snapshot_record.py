@@ -5,14 +5,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 
-from metrics.catalogue import CATALOGUE, METRICS, Group, Metric, SourceKind, Value
-from metrics.reading import Problem
-from metrics.snapshot import Snapshot, format_time
-
-
-def to_ms(timestamp: float) -> int:
-    """Unix seconds as whole milliseconds."""
-    return round(timestamp * 1000)
+from metrics.catalogue import CATALOGUE, METRICS, Group, Metric
+from metrics.snapshot import EncodedSnapshot, Snapshot, format_time, recall_snapshot, to_ms
 
 
 def make_column(metric: Metric) -> "models.Field[Any, Any]":
@@ -30,10 +24,12 @@ class SnapshotRecord(models.Model):
     A row from before a metric or a group existed has null in its column.
     """
 
-    # The time is the key. BigAutoField, although nothing is counted up: only it becomes SQLite's "integer primary key",
-    # the order that the table itself is kept in, so that a range of time is one sequential read without an index.
-    time_ms = models.BigAutoField("time", primary_key=True, help_text="Unix milliseconds.")
-    previous_ms = models.BigIntegerField(null=True)
+    # BigAutoField, although nothing is counted up: only it becomes SQLite's "integer primary key", the order that the
+    # table itself is kept in, so that a stretch of the sequence is one sequential read without an index.
+    id = models.BigAutoField(primary_key=True, help_text="The place in the sequence; says nothing about time.")
+    time_ms = models.BigIntegerField("time", db_index=True, help_text="Unix milliseconds.")
+    previous = models.BigIntegerField(null=True, help_text="The id of the snapshot published before; null: not known.")
+    term = models.BigIntegerField(default=0, help_text="The number of the tenure of whoever published it.")
     interval_s = models.FloatField()
     problem_count = models.PositiveSmallIntegerField()
     problems = models.TextField(help_text="JSON: metric to problem.")
@@ -44,12 +40,12 @@ class SnapshotRecord(models.Model):
         def __getattr__(self, name: str) -> Any: ...
 
     class Meta:
-        ordering: ClassVar = ["-time_ms"]
+        ordering: ClassVar = ["-id"]
         verbose_name = "snapshot"
         verbose_name_plural = "history of snapshots"
         indexes: ClassVar = [
             # Problems are rare and looked for: an index of their own keeps a search fast among a million rows.
-            models.Index(fields=["-time_ms"], condition=models.Q(problem_count__gt=0), name="snapshots_with_problems")
+            models.Index(fields=["-id"], condition=models.Q(problem_count__gt=0), name="snapshots_with_problems")
         ]
 
     def __str__(self) -> str:
@@ -61,11 +57,13 @@ class SnapshotRecord(models.Model):
         return self.time_ms / 1000
 
     @classmethod
-    def from_snapshot(cls, snapshot: Snapshot) -> "SnapshotRecord":
-        """The row that keeps `snapshot`."""
+    def from_snapshot(cls, snapshot: Snapshot, term: int) -> "SnapshotRecord":
+        """The row that keeps `snapshot`, published in the tenure `term`."""
         return cls(
+            id=snapshot.id,
             time_ms=to_ms(snapshot.timestamp),
-            previous_ms=None if snapshot.previous is None else to_ms(snapshot.previous),
+            previous=snapshot.previous,
+            term=term,
             interval_s=snapshot.interval,
             problem_count=len(snapshot.problems),
             problems=json.dumps(snapshot.problems),
@@ -77,27 +75,30 @@ class SnapshotRecord(models.Model):
     def to_snapshot(self) -> Snapshot:
         """The snapshot that this row keeps; it encodes to the very message that was published.
 
-        As far as the catalogue is still what it was then: what a metric had that is gone now is left out, one that did
-        not exist is `missing`, and a group that did not exist has no source.
+        Raises ValueError, naming the row, where it cannot be read: a kind of source that a newer release knows, or what
+        a hand or a broken disk has left. See metrics.history.readable.
         """
-        values = {key: getattr(self, key) for key in METRICS}
-        observed = json.loads(self.observed)
-        return Snapshot(
-            timestamp=self.timestamp,
-            previous=None if self.previous_ms is None else self.previous_ms / 1000,
-            interval=self.interval_s,
-            values=values,
-            sources={group: SourceKind(kind) for group in Group if (kind := getattr(self, group.source_column))},
-            problems=recall_problems(json.loads(self.problems), values),
-            observed={group: observed[group] for group in Group if group in observed},
-        )
+        try:
+            return recall_snapshot(
+                id=self.id,
+                previous=self.previous,
+                timestamp=self.timestamp,
+                interval=self.interval_s,
+                values={key: getattr(self, key) for key in METRICS},
+                sources={group: getattr(self, group.source_column) for group in Group},
+                problems=json.loads(self.problems),
+                observed=json.loads(self.observed),
+            )
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"snapshot {self.id} in history cannot be read: {error}") from error
 
-
-def recall_problems(kept: dict[str, str], values: dict[str, Value]) -> dict[str, Problem]:
-    """The problems of a row, by metric. Null without one is what a row older than the metric has: `missing`."""
-    return {
-        key: Problem(kept.get(key, Problem.MISSING)) for key, value in values.items() if key in kept or value is None
-    }
+    def to_encoded(self) -> EncodedSnapshot:
+        """The message that was published, and its place in the sequence. Raises ValueError as `to_snapshot`."""
+        snapshot = self.to_snapshot()
+        try:
+            return snapshot.to_encoded(self.term)
+        except (ValueError, OverflowError, OSError) as error:  # a time that no calendar has, a number that no JSON has
+            raise ValueError(f"snapshot {self.id} in history cannot be read: {error}") from error
 
 
 for _group in Group:

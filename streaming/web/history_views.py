@@ -14,7 +14,7 @@ from metrics.history.export import export_csv, export_json
 from metrics.history.export_gate import RETRY_AFTER_S, TooManyExportsError
 from metrics.history.response import answer_with, format_for_files
 from metrics.models import SnapshotRecord, SourceSwitch
-from metrics.models.snapshot_record import to_ms
+from metrics.snapshot import to_ms
 from streaming.web.history_query import BadQueryError, HistoryQuery, parse_query
 from streaming.web.provide import runtime_of
 

@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
 
 from metrics.catalogue import CATALOGUE
-from streaming.contract import LONGEST_INTERVAL_S, DecodedMessage, find_violations, is_number
+from streaming.contract import LONGEST_INTERVAL_S, DecodedMessage, find_remarks, find_violations, is_number
 
 SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
@@ -95,6 +95,8 @@ class Command(BaseCommand):
                 self.stdout.write(show(message) if message else repr(text[:200]))
                 for violation in violations:
                     self.stderr.write(self.style.ERROR(f"  {violation}"))
+                for remark in [] if violations else find_remarks(message, before):
+                    self.stdout.write(self.style.WARNING(f"  {remark}"))
                 failed += bool(violations)
                 before = message or before
         return failed
