@@ -31,7 +31,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(claim: Callable[[], T], patience_s: float = 20, what: str = "") -> T:
+def wait_until(claim: Callable[[], T | None], patience_s: float = 20, what: str = "") -> T:
     """Ask `claim` again and again until it is true, and return what it said."""
     deadline = time.monotonic() + patience_s
     while not (answer := claim()):
@@ -180,8 +180,13 @@ class Server(Process):
         return f"ws://127.0.0.1:{self.port}/stream/live"
 
     def connect(self, query: str = "", **options: Any) -> ClientConnection:
-        """A connection of the `websockets` package; `query` begins with `?`."""
-        return connect(self.stream + query, compression=None, **options)
+        """A connection of the `websockets` package; `query` begins with `?`.
+
+        Closing it takes a second at most: with snapshots that nobody read in its queue, the server's answer to its
+        closing frame is not read either, and the package would wait for that for ten.
+        """
+        options = {"compression": None, "close_timeout": 1, **options}
+        return connect(self.stream + query, **options)  # type: ignore[no-any-return]
 
     def receive(self, count: int, query: str = "") -> list[dict[str, Any]]:
         """The next `count` snapshots of a new connection."""

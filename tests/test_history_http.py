@@ -22,7 +22,7 @@ RANGE = f"from={START}&to={START + 100}"
 @async_to_sync
 async def get(query: str, path: str = "/stream/history", **headers: str) -> Any:
     """GET, with the streamed body read to its end."""
-    response = await AsyncClient().get(f"{path}?{query}", headers=headers)
+    response: Any = await AsyncClient().get(f"{path}?{query}", headers=headers)
     if response.streaming:
         response.body = b"".join([part async for part in response]).decode()
     else:
