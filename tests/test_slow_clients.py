@@ -23,6 +23,7 @@ HANDSHAKE = (
 )
 #: Snapshots in history: about 8 MB, more than the kernel's own buffers hold for one connection.
 STORED = 20_000
+WHOLE_SNAPSHOT = re.compile(rb'\{"timestamp".*?"observed":\{[^}]*\}\}')
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +89,10 @@ class StuckClient:
         return b"".join(parts)
 
     def read_until_newest(self, timestamp: float) -> bytes:
-        """Everything until a snapshot newer than `timestamp` came."""
-        self.socket.settimeout(10)
+        """Everything until a snapshot newer than `timestamp` came, whole."""
+        self.socket.settimeout(20)
         received = b""
-        while not (found := re.findall(rb'\{"timestamp":([\d.]+)', received[-4000:])) or float(found[-1]) <= timestamp:
+        while not any(json.loads(text)["timestamp"] > timestamp for text in WHOLE_SNAPSHOT.findall(received[-4000:])):
             part = self.socket.recv(1 << 20)
             assert part, "closed"
             received += part
@@ -105,7 +106,7 @@ def resident_kib(server: Server) -> int:
 
 def assert_whole_chain(received: bytes) -> list[dict[str, Any]]:
     """Every snapshot in `received` continues the one before it."""
-    messages = [json.loads(text) for text in re.findall(rb'\{"timestamp".*?"observed":\{[^}]*\}\}', received)]
+    messages = [json.loads(text) for text in WHOLE_SNAPSHOT.findall(received)]
     for before, after in itertools.pairwise(messages):
         assert after["previous"] == before["timestamp"]
     return messages
