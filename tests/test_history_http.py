@@ -31,7 +31,7 @@ RANGE = f"from={START}&to={START + 100}"
 async def get(query: str, path: str = "/stream/history", runtime: Runtime | None = None, **headers: str) -> Any:
     """GET, with the streamed body read to its end, from a process that runs `runtime`."""
     client = RuntimeClient(runtime or Runtime())
-    response = await client.get(f"{path}?{query}", headers=headers)
+    response: Any = await client.get(f"{path}?{query}", headers=headers)
     if response.streaming:
         response.body = b"".join([part async for part in response]).decode()
     else:
@@ -184,7 +184,8 @@ def test_one_long_answer_more_than_allowed_is_told_when_to_come_back(settings: A
 
     @async_to_sync
     async def during_an_export() -> Any:
-        parts = aiter(await RuntimeClient(Runtime()).get(f"/stream/history?{RANGE}"))
+        response: Any = await RuntimeClient(Runtime()).get(f"/stream/history?{RANGE}")
+        parts = aiter(response)
         await anext(parts)
         answers = [await RuntimeClient(Runtime()).get(f"/stream/history?{RANGE}{more}") for more in ("", "&points=400")]
         async for _ in parts:
@@ -206,7 +207,7 @@ def test_an_export_that_nobody_reads_to_its_end_gives_its_slot_back() -> None:
 
     @async_to_sync
     async def begin_and(leave: Callable[[Any, Any], Any], count: int) -> None:
-        response = await RuntimeClient(Runtime()).get(f"/stream/history?{RANGE}")
+        response: Any = await RuntimeClient(Runtime()).get(f"/stream/history?{RANGE}")
         assert gate.under_way == 1
         parts = aiter(response)
         for _ in range(count):

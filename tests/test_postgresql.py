@@ -14,9 +14,9 @@ import pytest
 
 from tests.admin_session import LIST, AdminSession
 from tests.conftest import StartServer
+from tests.filled_history import fill_history
 from tests.processes import free_port, need, wait_until
 from tests.test_resume import assert_chain
-from tests.test_slow_clients import fill_history
 from tests.test_slow_readers import stuck_reader
 
 

@@ -18,8 +18,9 @@ import pytest
 from streaming.servers import daphne_responses
 from streaming.web.slow_readers import SlowReaders
 from tests.conftest import StartServer
+from tests.filled_history import STORED, fill_history
 from tests.processes import Server, lock_exclusively, wait_until
-from tests.test_slow_clients import STORED, fill_history, resident_kib
+from tests.test_slow_clients import resident_kib
 
 SERVERS = pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
 #: About 8 MB, more than the kernel's own buffers hold for one connection.
