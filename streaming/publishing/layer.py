@@ -54,7 +54,7 @@ class AttentivePubSub(PubSub):
 
     was_reconnected = False
 
-    async def on_connect(self, connection: Connection) -> None:  # type: ignore[override]
+    async def on_connect(self, connection: Connection) -> None:
         """Called by redis-py for each connection but the first."""
         await super().on_connect(connection)
         self.was_reconnected = True

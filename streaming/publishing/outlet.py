@@ -34,7 +34,7 @@ class Outlet(Protocol):
         """Publish for the holder of the lease, or say why not.
 
         Raises OSError, RedisError or TimeoutError: then nobody knows whether it was, or will be, published. The head
-        that a later answer names, and `between`, tell.
+        that a later answer names, and `between`, tell; or publish the same again: the newest is not published twice.
         """
 
     async def newest(self, count: int) -> list[EncodedSnapshot]:

@@ -24,12 +24,17 @@ STREAM_KEY = "quantum:stream"
 #: KEYS: lease, stream. ARGV: holder, previous ("" where unknown), id, term, text, how many are kept, the group's
 #: address, its message. Returns what became of it, and the id that is the newest now (0: none). A write that Redis
 #: refuses is returned as it is, which is how its own words get to the caller.
+#: What is published already, as the newest, is so again without being sent twice: an answer may have been lost.
 #: Only the milliseconds' part of the head counts: what a foreign hand added with another sequence part cannot block it.
 PUBLISH = Script(
     """
 local last = redis.pcall('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
 if last.err then return last end
 local head = last[1] and string.match(last[1][1], '^%d+') or '0'
+if head == ARGV[3] then
+  local fields = last[1][2]
+  if fields[4] == ARGV[4] and fields[6] == ARGV[5] then return {'published', head} end
+end
 local holder = redis.pcall('GET', KEYS[1])
 if type(holder) == 'table' and holder.err then return holder end
 if holder ~= ARGV[1] then return {'lost', head} end

@@ -1,11 +1,12 @@
 """Asking the stream's Redis: one Lua script at a time, each with a short deadline, and errors that say what to do.
 
 redis-py alone would wait for 5 s and then speak of "()". What is asked here is asked again soon by who asks, so nothing
-is tried twice behind its back.
+that timed out is tried twice behind its back.
 """
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +21,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 #: What may come out of a question to Redis.
 REDIS_ERRORS = (OSError, RedisError, TimeoutError)
 
+#: What Redis before 7 puts before its own words where a script's line was refused.
+SCRIPT_LINE = re.compile(r"^.*@user_script: ?\d+: -?")
+
 
 def describe_failure(error: BaseException) -> str:
     """What went wrong, in words that somebody can act on; never empty, as many an exception's own text is."""
@@ -28,7 +32,8 @@ def describe_failure(error: BaseException) -> str:
         return f"no answer from Redis in time{': ' + text if text else ''}; it hangs, or the way to it does"
     if isinstance(error, ResponseError) and not isinstance(error, RedisConnectionError):
         code = str(getattr(error, "status_code", None) or "")  # redis-py cuts `OOM` and its like off the text
-        return f"Redis refuses: {code if code != 'ERR' else ''} {text}".replace("  ", " ").strip()
+        words = (code if code != "ERR" else "", SCRIPT_LINE.sub("", text))
+        return f"Redis refuses: {' '.join(filter(None, words))}"
     return text or type(error).__name__
 
 
@@ -43,8 +48,9 @@ class Script:
 class PromptRedis:
     """A Redis client for one question at a time, none of which takes longer than `patience_s` seconds.
 
-    It connects when it is asked, and anew after every failure. Raises one of REDIS_ERRORS; after a TimeoutError nobody
-    knows whether Redis has done, or is yet to do, what it was asked.
+    It connects when it is asked, and anew after every failure. A connection that turns out to be closed (Redis was
+    restarted) is replaced and asked again: a script that comes twice must do its work once. Raises one of REDIS_ERRORS;
+    after a TimeoutError nobody knows whether Redis has done, or is yet to do, what it was asked.
     """
 
     def __init__(self, url: str, *, patience_s: float) -> None:
@@ -54,7 +60,7 @@ class PromptRedis:
             socket_timeout=patience_s,
             socket_connect_timeout=patience_s,
             socket_keepalive=True,
-            retry=Retry(NoBackoff(), 0),
+            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
         self._one_at_a_time = asyncio.Lock()
 
