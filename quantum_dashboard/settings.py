@@ -186,8 +186,18 @@ elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "health_check_interval": 10, "socket_keepalive": True}]},
+        "BACKEND": "streaming.publishing.layer.FencedChannelLayer",
+        "CONFIG": {
+            "hosts": [
+                {
+                    "address": REDIS_URL,
+                    "health_check_interval": 5,
+                    "socket_keepalive": True,
+                    "socket_timeout": 2,  # redis-py's own 5 s would be 5 s more of silence after a hang
+                    "socket_connect_timeout": 2,
+                }
+            ]
+        },
     }
     if REDIS_URL
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
