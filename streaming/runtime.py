@@ -23,9 +23,11 @@ from streaming.delivery.hub import Hub
 from streaming.garbage import GarbageCollection, tune_garbage_collection
 from streaming.loop_lag import LoopLag
 from streaming.past import Past
+from streaming.publishing.layer import FencedChannelLayer
 from streaming.publishing.lease import Lease, LocalLease, RedisLease
 from streaming.publishing.outlet import LayerOutlet, Outlet
 from streaming.publishing.publisher import Head, Publisher
+from streaming.publishing.redis_lease_store import RedisLeaseStore
 from streaming.publishing.redis_outlet import RedisOutlet
 
 logger = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ RAN_WELL_S = 60.0
 
 def make_lease() -> Lease:
     """The lease that fits the channel layer: shared in Redis where that is, else none is needed."""
-    return RedisLease(settings.REDIS_URL) if settings.REDIS_URL else LocalLease()
+    return RedisLease(RedisLeaseStore(settings.REDIS_URL)) if settings.REDIS_URL else LocalLease()
 
 
 def make_outlet(layer: BaseChannelLayer) -> Outlet:
@@ -88,6 +90,8 @@ class Runtime:
             past=self.past,
             on_swept=self._collect_garbage,
         )
+        if isinstance(self.layer, FencedChannelLayer):
+            self.layer.on_reconnect = self.hub.note_reconnect
         self.checks = Checks()
         self.lag = LoopLag()
         self.started_at: float | None = None  # on the loop's clock

@@ -12,7 +12,7 @@ from django.db import close_old_connections
 from django.db.models import QuerySet
 
 from metrics.models import SnapshotRecord
-from metrics.snapshot import Snapshot, to_ms
+from metrics.snapshot import Snapshot
 
 #: Snapshots read from the database, and sent, at once.
 PAGE = 1000

@@ -1,7 +1,7 @@
 """Where the publisher lets go of a snapshot: what the outlet has published is published, and nothing else is."""
 
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from channels.layers import BaseChannelLayer
 
@@ -28,7 +28,13 @@ class Published(NamedTuple):
 
 
 class Outlet(Protocol):
-    """Publishes, and has the last minutes of what was published, whoever did."""
+    """Publishes, and has the last minutes of what was published, whoever did.
+
+    `decides`: whether it is its answer that makes a snapshot a part of the sequence. Else nobody but this process
+    publishes, and a snapshot is part of it as soon as it is kept.
+    """
+
+    decides: ClassVar[bool]
 
     async def publish(self, message: EncodedSnapshot, holder: str) -> Published:
         """Publish for the holder of the lease, or say why not.
@@ -49,6 +55,8 @@ class Outlet(Protocol):
 
 class LayerOutlet:
     """For the in-memory channel layer: one process, one publisher, and no past beyond the hub's own."""
+
+    decides: ClassVar[bool] = False
 
     def __init__(self, layer: BaseChannelLayer) -> None:
         self._layer = layer

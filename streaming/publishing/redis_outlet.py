@@ -6,7 +6,7 @@ holds the lease at that moment, and only as the successor of the newest one: the
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, ClassVar
 
 from metrics.snapshot import EncodedSnapshot
 from streaming.publishing.layer import FencedChannelLayer
@@ -54,6 +54,8 @@ class RedisOutlet:
 
     A publication is one round trip. Reading has a connection of its own, so that no tick waits for who reads.
     """
+
+    decides: ClassVar[bool] = True
 
     def __init__(self, url: str, layer: FencedChannelLayer, *, patience_s: float = 1.0, keep: int = 1000) -> None:
         """`patience_s`: how long one question may take in all. `keep`: how many snapshots stay, at least."""
