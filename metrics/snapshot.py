@@ -27,15 +27,6 @@ class EncodedSnapshot(NamedTuple):
     text: str
 
 
-class EncodedSnapshot(NamedTuple):
-    """A snapshot as it travels: encoded once, with its place in the sequence and the publisher's term."""
-
-    id: int
-    previous: int | None
-    term: int
-    text: str
-
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All metrics at one tick.

@@ -48,8 +48,8 @@ def reasons_of_stream(report: Report) -> Iterator[str]:
         )
     if (longest := report["loop"]["longest_wait"]) > LONGEST_WAIT_S:
         yield (
-            f"The event loop kept others waiting for {longest:.1f} s in the last half minute: this machine is too busy, "
-            "or a process has too many clients (start more of them)."
+            f"The event loop kept others waiting for {longest:.1f} s in the last half minute: this machine is too "
+            "busy, or a process has too many clients (start more of them)."
         )
 
 

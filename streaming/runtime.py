@@ -7,6 +7,7 @@ Twisted's reactor where it has not (Daphne), by the first connection at the late
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from time import monotonic
 
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
