@@ -40,9 +40,10 @@ def filled_database(tmp_path_factory: pytest.TempPathFactory, prepared_database:
         "observed": "{}",
         **{metric.key: metric.fallback for metric in CATALOGUE},
     }
-    names = ", ".join(["time_ms", "previous_ms", *every_row])
-    marks = ", ".join("?" * (2 + len(every_row)))
-    rows = [(newest_ms - 10 * n, newest_ms - 10 * n - 10, *every_row.values()) for n in range(STORED)]
+    names = ", ".join(["id", "time_ms", "previous", "term", *every_row])
+    marks = ", ".join("?" * (4 + len(every_row)))
+    times_ms = [newest_ms - 10 * n for n in range(STORED)]
+    rows = [(time_ms, time_ms, time_ms - 10, 0, *every_row.values()) for time_ms in times_ms]
     with closing(sqlite3.connect(path)) as database, database:
         database.executemany(f"INSERT INTO metrics_snapshotrecord ({names}) VALUES ({marks})", rows)
     return path
