@@ -27,7 +27,8 @@ class Store(Protocol):
     async def write(self, batch: Sequence[Entry]) -> Refused:
         """Store what is not there yet, all or nothing, and return what may not get in.
 
-        Raises django.db.Error and OSError where the store is away, and ValueError where it cannot hold something.
+        Raises django.db.Error and OSError where the store is away, and DataError, IntegrityError (of django.db), ValueError or
+        OverflowError where it cannot hold something.
         """
 
     async def prune(self, before_ms: int, at_most: int) -> int:
@@ -94,7 +95,7 @@ def find_refused(batch: Sequence[Entry]) -> list[Entry]:
     """
     newest = SnapshotRecord.objects.order_by("-id").values_list("id", "term").first()
     newest_id, newest_term = newest or (-1, 0)
-    if all(snapshot.id > newest_id and term >= newest_term for snapshot, term in batch) and is_in_order(batch):
+    if is_all_new(batch, newest_id, newest_term):
         return []  # as nearly always
     ids = [snapshot.id for snapshot, _ in batch]
     rows = SnapshotRecord.objects.filter(id__in=ids).values_list("id", "term", "previous")
@@ -116,9 +117,12 @@ def find_refused(batch: Sequence[Entry]) -> list[Entry]:
     return refused[::-1]
 
 
-def is_in_order(batch: Sequence[Entry]) -> bool:
-    """Whether neither ids nor terms fall, and no id comes twice."""
-    return all(before.id < after.id and older <= newer for (before, older), (after, newer) in pairwise(batch))
+def is_all_new(batch: Sequence[Entry], newest_id: int, newest_term: int) -> bool:
+    """Whether ids rise from the newest on, and each term goes on with what the one before has published."""
+    return all(snapshot.id > newest_id and term >= newest_term for snapshot, term in batch) and all(
+        before.id < after.id and (older == newer or (older < newer and after.previous == before.id))
+        for (before, older), (after, newer) in pairwise(batch)
+    )
 
 
 def prune(before_ms: int, at_most: int) -> int:

@@ -170,7 +170,7 @@ class HistoryWriter:
         """Write `entries`; one that the store cannot hold is found by writing them one by one, and left out."""
         try:
             refused = await self._store.write(entries)
-        except (DataError, IntegrityError, ValueError) as error:
+        except (DataError, IntegrityError, ValueError, OverflowError) as error:
             if len(entries) > 1:
                 for entry in entries:
                     await self._write([entry])
