@@ -14,11 +14,12 @@ from streaming.delivery.routing import make_websocket_urlpatterns  # noqa: E402
 from streaming.lifespan import Lifespan, start_with_reactor  # noqa: E402
 from streaming.runtime import Runtime  # noqa: E402
 from streaming.web.provide import ProvideRuntime  # noqa: E402
+from streaming.web.slow_readers import SlowReaders  # noqa: E402
 
 runtime = Runtime()
 application = ProtocolTypeRouter(
     {
-        "http": ProvideRuntime(http, runtime),
+        "http": SlowReaders(ProvideRuntime(http, runtime)),
         "websocket": OriginMiddleware(
             URLRouter(make_websocket_urlpatterns(runtime.hub, runtime.start)), settings.STREAM_ALLOWED_ORIGINS
         ),

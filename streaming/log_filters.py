@@ -1,6 +1,7 @@
 """Keeps libraries' logs readable: what is no defect of ours is said once a minute, in a line, not with a traceback."""
 
 import logging
+from asyncio import CancelledError
 from time import monotonic
 from typing import Final
 
@@ -14,6 +15,9 @@ NOISE: Final[dict[str, tuple[type[BaseException], ...]]] = {
     "Invalid UTF-8 sequence received from client.": (UnicodeDecodeError,),
     "Invalid HTTP request received.": (),
     "Unsupported upgrade request.": (),
+    # uvicorn: what still runs when somebody presses Ctrl-C twice, for each of the clients
+    "Exception in ASGI application\n": (CancelledError,),
+    "Exception in 'lifespan' protocol\n": (CancelledError,),
     # channels_redis: each second while Redis is away
     "Unexpected exception in receive task": (RedisError, OSError, TimeoutError),
     "Unexpected exception while cleaning-up channel:": (RedisError, OSError, TimeoutError),
@@ -42,6 +46,7 @@ class OncePerMinute(logging.Filter):
             return False
         self._said[message] = now
         if error is not None:
-            record.msg = f"{message.rstrip(':')}: {error} (told once a minute)"
+            why = str(error) or type(error).__name__
+            record.msg = f"{message.strip().rstrip(':')}: {why} (told once a minute)"
             record.args, record.exc_info, record.exc_text = (), None, None
         return True

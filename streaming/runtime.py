@@ -6,19 +6,30 @@ Twisted's reactor where it has not (Daphne), by the first connection at the late
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic
 
-from channels.layers import InMemoryChannelLayer, get_channel_layer
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
 
+from metrics.choice_reader import ChoiceReader
+from metrics.history.journal import Journal
 from metrics.history.reader import HistoryReader
+from metrics.history.store import DatabaseStore
 from metrics.history.writer import HistoryWriter
+from metrics.snapshot import EncodedSnapshot
+from metrics.sources import Sources
 from streaming.checks import Checks
 from streaming.delivery.hub import Hub
 from streaming.garbage import GarbageCollection, tune_garbage_collection
-from streaming.publishing.lease import LocalLease, RedisLease
-from streaming.publishing.publisher import Publisher
+from streaming.loop_lag import LoopLag
+from streaming.past import Past
+from streaming.publishing.layer import FencedChannelLayer
+from streaming.publishing.lease import Lease, LocalLease, RedisLease
+from streaming.publishing.outlet import LayerOutlet, Outlet
+from streaming.publishing.publisher import Head, Publisher
+from streaming.publishing.redis_lease_store import RedisLeaseStore
+from streaming.publishing.redis_outlet import RedisOutlet
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +38,14 @@ RETRY_S = 1.0
 RAN_WELL_S = 60.0
 
 
-def make_lease() -> LocalLease | RedisLease:
+def make_lease() -> Lease:
     """The lease that fits the channel layer: shared in Redis where that is, else none is needed."""
-    return RedisLease(settings.REDIS_URL) if settings.REDIS_URL else LocalLease()
+    return RedisLease(RedisLeaseStore(settings.REDIS_URL)) if settings.REDIS_URL else LocalLease()
+
+
+def make_outlet(layer: BaseChannelLayer) -> Outlet:
+    """Where snapshots are published: through Redis where the layer is there, else in this process."""
+    return RedisOutlet(settings.REDIS_URL, layer) if settings.REDIS_URL else LayerOutlet(layer)
 
 
 def is_layer_shared() -> bool:
@@ -64,15 +80,22 @@ class Runtime:
     """The hub and publisher of this process, and what they need; settings are read when it is made."""
 
     def __init__(self) -> None:
+        self.layer = get_channel_layer()
+        self.outlet: Outlet = make_outlet(self.layer)
         self.history = HistoryReader()
+        self.publisher: Publisher | None = None
+        self.past = Past(self.outlet, self.history, self._waiting)
         self.hub = Hub(
             keep=settings.STREAM_REPLAY,
             patience_s=settings.STREAM_SEND_TIMEOUT,
-            history=self.history,
+            past=self.past,
             on_swept=self._collect_garbage,
         )
-        self.publisher: Publisher | None = None
+        if isinstance(self.layer, FencedChannelLayer):
+            self.layer.on_reconnect = self.hub.note_reconnect
         self.checks = Checks()
+        self.lag = LoopLag()
+        self.started_at: float | None = None  # on the loop's clock
         self._garbage = GarbageCollection()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -80,30 +103,50 @@ class Runtime:
         if not self.hub.is_draining:
             self._garbage.collect_if_due(left=self.hub.left, connected=len(self.hub.clients))
 
+    def _waiting(self) -> Iterable[EncodedSnapshot]:
+        """What this process has published and the database has not taken yet."""
+        return self.publisher.history.unwritten() if self.publisher is not None else ()
+
+    def _seen(self) -> Head | None:
+        """The newest snapshot that has come to this process, whoever published it."""
+        latest = self.hub.recent.latest
+        return Head(latest.id, max(latest.term, self.hub.term)) if latest is not None else None
+
     def make_publisher(self) -> Publisher:
         """A publisher with this process's settings, which continues what the hub has seen."""
-        recent = self.hub.recent
         return Publisher(
-            get_channel_layer(),
+            self.outlet,
+            make_lease(),
             interval_s=settings.STREAM_INTERVAL,
-            history=HistoryWriter(retention_s=settings.HISTORY_RETENTION.total_seconds()),
-            lease=make_lease(),
-            last_known=lambda: recent.latest.timestamp if recent.latest else None,
+            history=HistoryWriter(
+                DatabaseStore(),
+                retention_s=settings.HISTORY_RETENTION.total_seconds(),
+                journal=Journal(settings.STREAM_JOURNAL),
+            ),
+            choices=ChoiceReader(),
+            sources=Sources(),
+            past=self.past,
+            seen=self._seen,
         )
 
     def start(self, *, with_publisher: bool | None = None) -> None:
         """Start the hub and (None: as STREAM_PUBLISHER says) a publisher. Starting again does nothing."""
         if self._tasks or self.hub.is_draining:
             return
+        self.started_at = asyncio.get_running_loop().time()
         tune_garbage_collection()
-        layer = get_channel_layer()
-        self._tasks.append(asyncio.create_task(keep_running("hub", lambda: self.hub.run(layer))))
         if settings.STREAM_PUBLISHER if with_publisher is None else with_publisher:
             self.publisher = self.make_publisher()
-            self._tasks.append(asyncio.create_task(keep_running("publisher", self._publish)))
+            self.publisher.history.recover()  # before the hub recalls: what it finds was published, too
+            self._begin("publisher", self._publish)
+        self._begin("hub", lambda: self.hub.run(self.layer))
+        self._begin("look at the loop", self.lag.run)
+
+    def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.create_task(keep_running(name, work)))
 
     async def _publish(self) -> None:
-        """Publish once the hub knows what was published before: the chain goes on where it ended."""
+        """Publish once the hub knows what was published before: the sequence goes on where it ended."""
         if self.publisher is not None:
             await self.hub.is_ready.wait()
             await self.publisher.run()
@@ -111,7 +154,8 @@ class Runtime:
     async def stop(self) -> None:
         """Tell the clients to come back, within STREAM_DRAIN seconds, then end the publisher and the hub.
 
-        Ending again does nothing: under uvicorn both our server and its lifespan ask for it.
+        The lease is given back first, so that another publisher goes on while the clients leave. Ending again does
+        nothing: under uvicorn both our server and its lifespan ask for it.
         """
         await self.hub.drain(settings.STREAM_DRAIN)
         for task in self._tasks:

@@ -22,4 +22,5 @@ class RuntimeClient(AsyncClient):
         self._runtime = runtime
 
     def _base_scope(self, **request: Any) -> dict[str, Any]:
-        return {**super()._base_scope(**request), "runtime": self._runtime}
+        scope: dict[str, Any] = super()._base_scope(**request)  # type: ignore[misc]  # left out by the stubs
+        return {**scope, "runtime": self._runtime}

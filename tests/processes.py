@@ -31,7 +31,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(claim: Callable[[], T], patience_s: float = 20, what: str = "") -> T:
+def wait_until(claim: Callable[[], T | None], patience_s: float = 20, what: str = "") -> T:
     """Ask `claim` again and again until it is true, and return what it said."""
     deadline = time.monotonic() + patience_s
     while not (answer := claim()):
@@ -180,8 +180,13 @@ class Server(Process):
         return f"ws://127.0.0.1:{self.port}/stream/live"
 
     def connect(self, query: str = "", **options: Any) -> ClientConnection:
-        """A connection of the `websockets` package; `query` begins with `?`."""
-        return connect(self.stream + query, compression=None, **options)
+        """A connection of the `websockets` package; `query` begins with `?`.
+
+        Closing it takes a second at most: with snapshots that nobody read in its queue, the server's answer to its
+        closing frame is not read either, and the package would wait for that for ten.
+        """
+        options = {"compression": None, "close_timeout": 1, **options}
+        return connect(self.stream + query, **options)  # type: ignore[no-any-return]
 
     def receive(self, count: int, query: str = "") -> list[dict[str, Any]]:
         """The next `count` snapshots of a new connection."""
@@ -222,14 +227,29 @@ class Redis(Process):
 
     def cli(self, *words: str) -> None:
         """One command from a process of its own, as the AI engine would."""
-        code = "import sys, redis; redis.Redis(port=int(sys.argv[1])).execute_command(*sys.argv[2:])"
-        subprocess.run([sys.executable, "-c", code, str(self.port), *words], check=True, timeout=20)
+        self._run([words])
 
     def set(self, **values: object) -> None:
         """Plain SETs from a process of its own; `ai__latency=5` sets `ai:latency`."""
+        self._run([("SET", key.replace("__", ":"), str(value)) for key, value in values.items()])
+
+    def _run(self, commands: list[tuple[str, ...]]) -> None:
+        """Plain commands over a socket: importing a client would take ten times as long as all the rest."""
         code = (
-            "import sys, redis; r = redis.Redis(port=int(sys.argv[1])); "
-            "[r.set(*pair.split('=', 1)) for pair in sys.argv[2:]]"
+            "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1])), 20); "
+            "s.sendall(sys.stdin.buffer.read()); "
+            "sys.stdout.buffer.write(b''.join(iter(lambda: s.recv(65536), b'')))"
         )
-        pairs = [f"{key.replace('__', ':')}={value}" for key, value in values.items()]
-        subprocess.run([sys.executable, "-c", code, str(self.port), *pairs], check=True, timeout=20)
+        sent = b""
+        for words in [*commands, ("QUIT",)]:
+            parts = [word.encode() for word in words]
+            sent += b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
+        answer = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", code, str(self.port)],
+            input=sent,
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=30,
+        ).stdout
+        assert answer.endswith(b"+OK\r\n"), answer
+        assert not re.search(rb"^-", answer, re.MULTILINE), answer

@@ -1,6 +1,8 @@
 """Staff in the real admin."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,18 +14,20 @@ from django.contrib.admin.models import LogEntry
 from django.db.models.signals import pre_save
 from django.test import Client
 
-from metrics.choices import SourceKind
+from metrics.catalogue import SourceKind
 from metrics.models import DataSource
 from tests.admin_session import LIST, AdminSession
+from tests.conftest import end
 from tests.processes import PASSWORD, ROOT, Server, wait_until
 
 
 @pytest.fixture(scope="module")
-def admin_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("admin"), "daphne").start()
+def admin_server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("admin")
+    shutil.copy(prepared_database, folder)
+    server = Server(folder).start()
     yield server
-    server.stop()
-    print(server.output)
+    end(server)
 
 
 @pytest.fixture
@@ -71,14 +75,14 @@ def test_one_click_switches_and_is_logged_with_who_and_from_what_to_what(admin: 
 
 
 def test_the_bulk_action_switches_every_selected_row_and_logs_each(admin: AdminSession) -> None:
+    logged = admin.log().count("Switched from Redis to Simulated (mock).")
     admin.get(LIST)
     admin.post(LIST, action="switch_to_redis", _selected_action=["1", "2", "3"])
     assert all("● Redis" in row["source"] for row in admin.rows().values())
     admin.get(LIST)
     admin.post(LIST, action="switch_to_mock", _selected_action=["1", "2", "3"])
     assert all("● Simulated" in row["source"] for row in admin.rows().values())
-    log = admin.log()
-    assert log.count("Switched from Redis to Simulated (mock).") >= 3
+    assert admin.log().count("Switched from Redis to Simulated (mock).") == logged + 3
     admin.click("System", "host")
 
 
@@ -177,24 +181,32 @@ def test_a_switch_needs_a_post_and_a_login(admin_server: Server, admin: AdminSes
 def test_history_can_be_looked_at_searched_and_exported_but_not_changed(
     admin_server: Server, admin: AdminSession
 ) -> None:
-    wait_until(lambda: "snapshot" in admin.get("/admin/metrics/snapshotrecord/")[1])
+    def keys_at(query: str) -> list[str]:
+        status, page = admin.get(address + query)
+        assert status == 200
+        return re.findall(r'name="_selected_action" value="(\d+)"', page)
+
     address = "/admin/metrics/snapshotrecord/"
-    keys = wait_until(lambda: re.findall(r'name="_selected_action" value="(\d+)"', admin.get(address)[1]))
+    admin.click("Portfolio", "redis")  # which is not there
+    wait_until(lambda: keys_at("?q=unreachable+pnl"))
+    admin.click("Portfolio", "mock")
+    wait_until(lambda: keys_at("?source_portfolio=mock"))
+    keys = wait_until(lambda: keys_at("")[2:] and keys_at(""))
     _, exported = admin.post(address, action="export_csv", _selected_action=keys[:3])
     assert exported.startswith("timestamp,datetime,cpu")
     assert len(exported.splitlines()) == 4
     assert admin.get(f"{address}{keys[0]}/delete/")[0] == 403
     assert 'name="_save"' not in admin.get(f"{address}{keys[0]}/change/")[1]
-    for query in ("?q=unreachable", "?q=redis+pnl", "?problem=any", "?problem=stale", "?range=1h&source_ai=mock"):
-        assert admin.get(address + query)[0] == 200
-    assert "unreachable" in admin.get(f"{address}?q=unreachable")[1]
-    assert not re.findall(r'name="_selected_action"', admin.get(f"{address}?problem=stale")[1])
+    for query in ("?q=unreachable", "?q=redis+pnl", "?problem=any", "?range=1h&source_ai=mock"):
+        assert keys_at(query)
+    for query in ("?q=stale", "?q=2001-01-01", "?problem=stale", "?problem=stale&range=1h", "?source_portfolio=host"):
+        assert keys_at(query) == []
     assert admin.get("/admin/metrics/sourceswitch/")[0] == 200
 
 
-def test_a_switch_is_an_event_of_history(admin_server: Server, admin: AdminSession, tmp_path: Path) -> None:
+def test_a_switch_is_an_event_of_history(admin_server: Server, admin: AdminSession) -> None:
     admin.click("AI", "redis")
     admin.click("AI", "mock")
-    answer = __import__("json").loads(admin_server.get("/stream/history?points=10")[1])
+    answer = json.loads(admin_server.get("/stream/history?points=10")[1])
     last = answer["events"][-1]
     assert (last["group"], last["from"], last["to"], last["by"]) == ("ai", "redis", "mock", "admin")

@@ -143,8 +143,8 @@ def test_the_first_user_may_be_named_by_djangos_variables(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_server_ends_cleanly(tmp_path: Path, kind: str, number: signal.Signals) -> None:
-    server = Server(tmp_path, kind).start()
+def test_a_server_ends_cleanly(start_server: StartServer, kind: str, number: signal.Signals) -> None:
+    server = start_server(kind)
     with server.connect() as connection:
         connection.recv(timeout=10)
         assert server.stop(number) == 0

@@ -173,7 +173,7 @@ def by_hand(snapshots: list[Snapshot], step_s: float) -> Iterator[dict[str, Any]
     for snapshot in snapshots:
         buckets.setdefault(round(snapshot.timestamp * 1000) // step_ms, []).append(snapshot)
     for number, held in sorted(buckets.items()):
-        pnl = [s.values["pnl"] for s in held if s.values["pnl"] is not None]
+        pnl = [float(s.values["pnl"]) for s in held if s.values["pnl"] is not None]
         yield {
             "time": number * step_ms / 1000,
             "count": len(held),

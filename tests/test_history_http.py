@@ -22,7 +22,7 @@ from streaming.runtime import Runtime
 from streaming.web.history_query import MOST_BUCKETS, BadQueryError, parse_query
 from streaming.wire import Frame
 from tests.hubs import RuntimeClient
-from tests.test_history import START, make_snapshot, store
+from tests.test_history import START, START_ID, make_snapshot, store
 
 RANGE = f"from={START}&to={START + 100}"
 
@@ -31,7 +31,7 @@ RANGE = f"from={START}&to={START + 100}"
 async def get(query: str, path: str = "/stream/history", runtime: Runtime | None = None, **headers: str) -> Any:
     """GET, with the streamed body read to its end, from a process that runs `runtime`."""
     client = RuntimeClient(runtime or Runtime())
-    response = await client.get(f"{path}?{query}", headers=headers)
+    response: Any = await client.get(f"{path}?{query}", headers=headers)
     if response.streaming:
         response.body = b"".join([part async for part in response]).decode()
     else:
@@ -98,6 +98,7 @@ def test_points_divide_the_range_into_that_many_buckets() -> None:
         ("form=1", "Unknown parameter 'form'"),
     ],
 )
+@pytest.mark.django_db
 def test_a_mistake_is_told_with_what_is_allowed(query: str, complaint: str) -> None:
     response = get(query)
     assert response.status_code == 400
@@ -178,13 +179,14 @@ def test_for_a_head_nothing_is_read(django_assert_num_queries: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_one_long_answer_more_than_allowed_is_told_when_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "limit", 1)
+def test_one_long_answer_more_than_allowed_is_told_when_to_come_back(settings: Any) -> None:
+    settings.HISTORY_EXPORTS = 1
     store(*(make_snapshot(START + n / 100) for n in range(3000)))
 
     @async_to_sync
     async def during_an_export() -> Any:
-        parts = aiter(await RuntimeClient(Runtime()).get(f"/stream/history?{RANGE}"))
+        response: Any = await RuntimeClient(Runtime()).get(f"/stream/history?{RANGE}")
+        parts = aiter(response)
         await anext(parts)
         answers = [await RuntimeClient(Runtime()).get(f"/stream/history?{RANGE}{more}") for more in ("", "&points=400")]
         async for _ in parts:
@@ -206,7 +208,7 @@ def test_an_export_that_nobody_reads_to_its_end_gives_its_slot_back() -> None:
 
     @async_to_sync
     async def begin_and(leave: Callable[[Any, Any], Any], count: int) -> None:
-        response = await RuntimeClient(Runtime()).get(f"/stream/history?{RANGE}")
+        response: Any = await RuntimeClient(Runtime()).get(f"/stream/history?{RANGE}")
         assert gate.under_way == 1
         parts = aiter(response)
         for _ in range(count):
@@ -274,10 +276,11 @@ def test_other_methods_are_refused() -> None:
 def test_latest_is_the_newest_snapshot_and_503_before_the_first() -> None:
     first, other = Runtime(), Runtime()
     assert get("", "/stream/latest", first).status_code == 503
-    first.hub.recent.append(Frame(*make_snapshot(START).to_encoded()))
+    first.hub.recent.append(Frame(*make_snapshot(START).to_encoded(1)))
     response = get("", "/stream/latest", first)
     assert response.body == make_snapshot(START).encode()
     assert get("", "/stream/latest", first, **{"If-None-Match": response["ETag"]}).status_code == 304
+    assert response["ETag"] == f'"{START_ID}"'
     assert get("", "/stream/latest", other).status_code == 503  # each has its own
 
 

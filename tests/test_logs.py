@@ -31,7 +31,7 @@ class Clock:
         return self.now
 
 
-def make_record(message: str, error: Exception | None = None) -> logging.LogRecord:
+def make_record(message: str, error: BaseException | None = None) -> logging.LogRecord:
     exc_info = (type(error), error, None) if error else None
     return logging.LogRecord("uvicorn.error", logging.ERROR, "file.py", 1, message, None, exc_info)
 
@@ -71,6 +71,16 @@ def test_a_redis_that_is_away_is_one_line_but_another_error_in_the_same_place_ke
         defect = make_record(REDIS_IS_AWAY, KeyError("channel"))
         assert once.filter(defect)
         assert defect.exc_info is not None
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("message", [DEFECT, "Exception in 'lifespan' protocol\n"])
+def test_what_is_cancelled_because_somebody_insists_on_the_end_is_one_line(message: str) -> None:
+    once = OncePerMinute()
+    first, second = (make_record(message, asyncio.CancelledError()) for _ in range(2))
+    assert [once.filter(first), once.filter(second)] == [True, False]
+    assert first.exc_info is None
+    assert first.getMessage() == f"{message.strip()}: CancelledError (told once a minute)"
 
 
 @pytest.mark.usefixtures("clock")

@@ -1,7 +1,7 @@
 """The small mechanisms that promises rest on: ticks, questions, eager coroutines, membership."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -92,7 +92,7 @@ def test_one_question_is_under_way_at_most_and_its_answer_is_shared() -> None:
             await inquiry.answer(0)
         assert len(asked) == 1
         asked[0].set_result("the first answer")
-        assert await asyncio.gather(first, second) == ["the first answer"] * 2
+        assert [await first, await second] == ["the first answer"] * 2
 
         again = asyncio.create_task(inquiry.answer(20))
         await until(lambda: len(asked) == 2)
@@ -105,7 +105,7 @@ def test_one_question_is_under_way_at_most_and_its_answer_is_shared() -> None:
 
 def test_a_question_that_fails_says_so_to_who_asked_and_is_asked_again() -> None:
     async def run() -> None:
-        answers = iter([OSError("away"), 7])
+        answers: Iterator[OSError | int] = iter([OSError("away"), 7])
 
         async def ask() -> int:
             answer = next(answers)
@@ -299,7 +299,7 @@ def test_daphne_checks_all_its_connections_in_a_round_but_few_at_once(monkeypatc
         def check_timeouts(self) -> None:
             self.checks += 1
 
-    monkeypatch.setattr(daphne_server.reactor, "callLater", lambda *call: None)
+    monkeypatch.setattr("streaming.servers.daphne_server.reactor.callLater", lambda *call: None)
     server = daphne_server.Server(application=None, endpoints=["tcp:0"])
     protocols = [Protocol() for _ in range(1000)]
     server.connections = {protocol: {} for protocol in protocols}

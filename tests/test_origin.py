@@ -1,7 +1,7 @@
 """Whose pages may open the stream, rule by rule; test_stream.py shows the same from outside."""
 
+import itertools
 import logging
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -104,7 +104,20 @@ def test_no_origin_and_no_host_break_the_guard(origin: str, host: str) -> None:
     lets_in(origin, host)
 
 
-@given(st.text(min_size=1, max_size=40), st.sampled_from([(), ("https://friend.example",)]))
-def test_whatever_is_let_in_is_this_site_or_listed(origin: str, allowed: Any) -> None:
-    if lets_in(origin, allowed=allowed):
-        assert origin in {f"http://{OWN}", f"https://{OWN}", "https://friend.example"}
+#: Origins as browsers write them, nearly right, and among them those that are: scheme, host in three parts, port.
+NEAR_ORIGINS = itertools.product(
+    ["http://", "https://", "ftp://", "//", ""],
+    ["", "x.", "127.0.0.1.", "friend.example.", "friend.example:"],
+    ["127.0.0.1", "friend.example", "evil.example", "localhost", "[::1]"],
+    ["", ".", ".evil.example", "x"],
+    ["", ":8000", ":8001", ":80", ":80000", ":port"],
+)
+
+
+def test_this_site_and_what_is_listed_is_let_in_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR)
+    expected = {f"http://{OWN}", f"https://{OWN}"}
+    origins = ["".join(parts) for parts in NEAR_ORIGINS]
+    friend = "https://friend.example"
+    assert {origin for origin in origins if origin and lets_in(origin)} == expected
+    assert {origin for origin in origins if origin and lets_in(origin, allowed=(friend,))} == expected | {friend}

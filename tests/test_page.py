@@ -15,7 +15,15 @@ from django.template.loader import render_to_string
 from playwright.sync_api import sync_playwright
 
 from metrics.catalogue import METRICS, Metric
-from streaming.web.page import PREFERENCES, RANGE_PREFERENCE, RANGES, Preference, describe_page, page_modules
+from streaming.web.page import (
+    PREFERENCES,
+    RANGE_PREFERENCE,
+    RANGES,
+    Preference,
+    describe_page,
+    page_groups,
+    page_modules,
+)
 from tests.page_fixtures import Browser, Proxy, wait_for_claim
 from tests.processes import PASSWORD, ROOT, Redis, Server, need
 
@@ -116,6 +124,12 @@ def test_what_is_large_and_what_is_signed_is_declared_and_not_guessed_from_the_u
     assert re.search(r'class="card hero', hero)
     assert 'class="chart large"' in hero
     assert re.search(r'class="card\s+signed', render_card(dataclasses.replace(METRICS["latency"], is_signed=True)))
+
+
+def test_what_is_large_comes_first_in_its_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_the_catalogue = [METRICS["risk"], METRICS["positions"], METRICS["pnl"]]
+    monkeypatch.setattr("streaming.web.page.metrics_of", lambda group: iter(in_the_catalogue))
+    assert [metric.key for metric in page_groups()[0]["metrics"]] == ["pnl", "risk", "positions"]
 
 
 def test_the_modules_fetched_ahead_are_those_that_the_page_imports() -> None:
@@ -341,14 +355,14 @@ def download_csv(page: Any) -> list[dict[str, str]]:
 
 
 def test_the_csv_of_a_paused_page_is_what_it_shows(browser: Browser, proxy: Proxy) -> None:
-    page = browser.open(proxy.url)
+    page = browser.open(proxy.url, timezone_id="Asia/Tokyo")
     show_rows(page, at_least=3)
     page.locator("#pause").click()
     wait_for_claim(page, "/, [3-9] newer/.test(document.querySelector('#paused').textContent)")
-    zone, newest = page.locator("#clock .zone"), page.locator("#table tbody th").first
-    if zone.inner_text() != "UTC":
-        page.locator("#clock").click()
-    assert download_csv(page)[-1]["datetime"][11:19] == newest.inner_text()[-8:]
+    page.locator("#clock").click()  # to UTC: all is drawn anew
+    assert page.locator("#clock .zone").inner_text() == "UTC"
+    shown = page.locator("#table tbody th").first.inner_text()
+    assert download_csv(page)[-1]["datetime"][11:19] == shown[-8:]
 
 
 def test_charts_are_read_and_zoomed_by_keyboard(browser: Browser, proxy: Proxy) -> None:

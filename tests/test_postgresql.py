@@ -7,14 +7,17 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
 
 from tests.admin_session import LIST, AdminSession
 from tests.conftest import StartServer
+from tests.filled_history import fill_history
 from tests.processes import free_port, need, wait_until
 from tests.test_resume import assert_chain
+from tests.test_slow_readers import stuck_reader
 
 
 @pytest.fixture
@@ -79,3 +82,23 @@ def test_everything_works_on_postgresql_by_its_url_alone(postgresql: str, start_
     server.kill()
     again = start_server("uvicorn", DATABASE_URL=postgresql)
     assert_chain(again.receive(12, f"?since={before[0]['timestamp']}"))
+
+
+@pytest.mark.parametrize("is_summary", [False, True])
+def test_no_connection_is_held_for_a_reader_that_is_stuck(
+    postgresql: str, start_server: StartServer, is_summary: bool
+) -> None:
+    settings = {"DATABASE_URL": postgresql, "STREAM_PUBLISHER": "false", "HISTORY_EXPORTS": "1"}
+    server = start_server("uvicorn", **settings)
+    fill_history(server.environment)
+    with psycopg.connect(postgresql, autocommit=True) as asking:
+
+        def ask(sql: LiteralString) -> Any:
+            return (asking.execute(sql).fetchone() or [None])[0]
+
+        newest = ask("SELECT max(time_ms) FROM metrics_snapshotrecord") / 1000
+        summary = f"/stream/history?from={newest - 199}&to={newest}&step=0.04"
+        with stuck_reader(server, summary if is_summary else "/stream/history?from=0"):
+            others = "SELECT count(*) FROM pg_stat_activity WHERE client_addr IS NOT NULL AND pid <> pg_backend_pid()"
+            wait_until(lambda: ask(others) == 0, what="no connection but the one that asks")
+            assert server.get("/stream/history?from=0")[0] == 503  # the reader is not through

@@ -61,7 +61,7 @@ def test_a_client_that_resumes_200_times_at_random_moments_misses_nothing(start_
             since = f"?since={record[-1]['timestamp']}" if record else ""
             async with websockets.connect(server.stream + since, compression=None) as connection:
                 try:
-                    async with asyncio.timeout(moments.uniform(0, 0.12)):
+                    async with asyncio.timeout(moments.uniform(0, 0.06)):
                         while True:
                             record.append(json.loads(await connection.recv()))
                 except TimeoutError:

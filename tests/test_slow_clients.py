@@ -5,47 +5,29 @@ import json
 import re
 import shutil
 import socket
-import sqlite3
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from metrics.catalogue import CATALOGUE
 from tests.conftest import StartServer
+from tests.filled_history import STORED, fill_history
 from tests.processes import Server, wait_until
 
 HANDSHAKE = (
     b"GET /stream/live?since=0 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-#: Snapshots in history: about 8 MB, more than the kernel's own buffers hold for one connection.
-STORED = 20_000
+WHOLE_SNAPSHOT = re.compile(rb'\{"timestamp".*?"observed":\{[^}]*\}\}')
 
 
 @pytest.fixture(scope="module")
 def filled_database(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) -> Path:
     """A database with STORED snapshots, one every 10 ms until a moment ago; to copy."""
     path = Path(shutil.copy(prepared_database, tmp_path_factory.mktemp("filled")))
-    newest_ms = round(time.time() * 1000) - 5000
-    every_row = {
-        "interval_s": 0.01,
-        "source_system": "host",
-        "source_ai": "mock",
-        "source_portfolio": "mock",
-        "problem_count": 0,
-        "problems": "{}",
-        "observed": "{}",
-        **{metric.key: metric.fallback for metric in CATALOGUE},
-    }
-    names = ", ".join(["id", "time_ms", "previous", "term", *every_row])
-    marks = ", ".join("?" * (4 + len(every_row)))
-    times_ms = [newest_ms - 10 * n for n in range(STORED)]
-    rows = [(time_ms, time_ms, time_ms - 10, 0, *every_row.values()) for time_ms in times_ms]
-    with closing(sqlite3.connect(path)) as database, database:
-        database.executemany(f"INSERT INTO metrics_snapshotrecord ({names}) VALUES ({marks})", rows)
+    fill_history({**Server(path.parent).environment, "DATABASE_URL": f"sqlite:///{path}"})
     return path
 
 
@@ -89,10 +71,10 @@ class StuckClient:
         return b"".join(parts)
 
     def read_until_newest(self, timestamp: float) -> bytes:
-        """Everything until a snapshot newer than `timestamp` came."""
-        self.socket.settimeout(10)
+        """Everything until a snapshot newer than `timestamp` came, whole."""
+        self.socket.settimeout(20)
         received = b""
-        while not (found := re.findall(rb'\{"timestamp":([\d.]+)', received[-4000:])) or float(found[-1]) <= timestamp:
+        while not any(json.loads(text)["timestamp"] > timestamp for text in WHOLE_SNAPSHOT.findall(received[-4000:])):
             part = self.socket.recv(1 << 20)
             assert part, "closed"
             received += part
@@ -106,7 +88,7 @@ def resident_kib(server: Server) -> int:
 
 def assert_whole_chain(received: bytes) -> list[dict[str, Any]]:
     """Every snapshot in `received` continues the one before it."""
-    messages = [json.loads(text) for text in re.findall(rb'\{"timestamp".*?"observed":\{[^}]*\}\}', received)]
+    messages = [json.loads(text) for text in WHOLE_SNAPSHOT.findall(received)]
     for before, after in itertools.pairwise(messages):
         assert after["previous"] == before["timestamp"]
     return messages

@@ -1,6 +1,7 @@
 """A switch reaches every process, and the admin stays usable while Redis hangs."""
 
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,8 +89,9 @@ def test_two_people_who_press_the_same_button_switch_once(start_server: StartSer
 
 
 @pytest.fixture
-def viewer(tmp_path: Path) -> Iterator[AdminSession]:
-    """Staff who may look at the sources and nothing else."""
+def viewer(tmp_path: Path, prepared_database: Path) -> Iterator[AdminSession]:
+    """Staff who may look at the sources and nothing else; what is forbidden, Django logs with a traceback."""
+    shutil.copy(prepared_database, tmp_path)
     server = Server(tmp_path).start()
     make_viewer(server)
     yield AdminSession(server, "viewer")

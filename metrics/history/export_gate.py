@@ -24,10 +24,15 @@ class TooManyExportsError(Exception):
 class ExportGate:
     """Hands out slots. One that nobody holds any more is free again: a request that breaks off anywhere loses none."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self) -> None:
         self._slots: WeakSet[Slot] = WeakSet()
         self._entering = Lock()  # requests come from threads
+
+    @property
+    def limit(self) -> int:
+        """How many exports there may be."""
+        limit: int = settings.HISTORY_EXPORTS
+        return limit
 
     @property
     def under_way(self) -> int:
@@ -51,4 +56,4 @@ class ExportGate:
         self._slots.discard(slot)
 
 
-gate = ExportGate(settings.HISTORY_EXPORTS)
+gate = ExportGate()

@@ -26,6 +26,8 @@ BURST = 16
 READERS, PAGE = 8, 200
 #: Seconds that a client waits for what is older than the recent snapshots, before it is told that it is missing.
 PAST_PATIENCE_S = 10.0
+#: Seconds that a client whose place is ahead of this process waits for it.
+AHEAD_PATIENCE_S = 60.0
 #: The close code of a client that does not read: try again later (IANA's registry of WebSocket close codes).
 TRY_AGAIN_LATER = 1013
 
@@ -64,6 +66,7 @@ class CatchUp:
         self.leave = leave
         self.unread = 0  # times that the past could not be read for a client
         self._queue: deque[Client] = deque()
+        self._ahead: dict[Client, float] = {}  # since when, on the loop's clock
         self._may_go_on = asyncio.Event()
         self._may_go_on.set()
         self._readers = asyncio.Semaphore(READERS)
@@ -85,6 +88,21 @@ class CatchUp:
         """See Attendant."""
         client.is_behind = True
         client.waiting = asyncio.create_task(self._wait(client, rest))
+
+    def note_ahead(self, client: Client, frame: Frame) -> None:
+        """See Attendant. Its place was learned from a process that is ahead of this one, by moments.
+
+        Where this one does not come after it for AHEAD_PATIENCE_S, the place is not one of this sequence (the database
+        was replaced, say): the client is told so with `frame`, and goes on from there.
+        """
+        now = asyncio.get_running_loop().time()
+        if now - self._ahead.setdefault(client, now) > AHEAD_PATIENCE_S:
+            del self._ahead[client]
+            client.send(frame.after_a_hole(client.after))
+
+    def forget(self, client: Client) -> None:
+        """Keep nothing of a client that is gone."""
+        self._ahead.pop(client, None)
 
     def pause(self) -> None:
         """Send nothing to those in the queue until `go_on` is called."""

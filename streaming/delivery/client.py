@@ -31,6 +31,9 @@ class Attendant(Protocol):
     def wait(self, client: "Client", rest: Awaitable[None]) -> None:
         """Await the rest of a send to `client`, then bring it up to date."""
 
+    def note_ahead(self, client: "Client", frame: Frame) -> None:
+        """`client` says that it has snapshots up to its place, but only `frame`, which is older, was published now."""
+
     def leave(self, client: "Client") -> None:
         """Remove `client`; may be called more than once."""
 
@@ -61,6 +64,8 @@ class Client:
         if self.after != before and self.after != FROM_NEXT:
             if frame.id > self.after:
                 self._attendant.enter(self)
+            else:
+                self._attendant.note_ahead(self, frame)
             return
         self.send(frame)
 

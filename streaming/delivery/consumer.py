@@ -1,7 +1,6 @@
 """The Channels consumer behind `/stream/live`: lets a connection in and hands it to the hub, which does the sending."""
 
 import logging
-import math
 from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import parse_qs
@@ -19,20 +18,27 @@ COME_BACK = 1012
 BAD_REQUEST = 4400
 
 
-def parse_since(query: bytes) -> tuple[float | None, str]:
-    """Return the resume cursor of a query string, Unix seconds (None: there is none), and what is wrong with it.
+#: Below this a cursor is Unix seconds, as clients of 1.0 send it (as milliseconds it would be a time in 1973).
+OLDEST_ID = 100_000_000_000
+#: Above this it is neither (the year 5138 in milliseconds).
+NEWEST_ID = OLDEST_ID * 1000
 
-    A time in the future is one that nothing came after yet: the connection is live from the next snapshot on. So is
-    the cursor of one that is wrong, until it is closed.
+
+def parse_since(query: bytes) -> tuple[int | None, str]:
+    """Return the resume cursor of a query string, an id (None: there is none), and what is wrong with it.
+
+    The timestamp of a snapshot, in Unix seconds, is taken for its id in milliseconds, which it is as long as clocks
+    behave: clients of 1.0 send it. For one that is wrong the cursor is one that nothing comes after.
     """
     values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("since")
     if values is None:
         return None, ""
     with suppress(InvalidValueError, OverflowError):
-        since = float(parse_number(values[-1]))
-        if math.isfinite(since) and since >= 0:
+        number = parse_number(values[-1])
+        since = round(number * 1000) if number < OLDEST_ID else round(number)
+        if 0 <= since <= NEWEST_ID:
             return since, ""
-    return math.inf, "since must be the timestamp of a snapshot, in Unix seconds: since=1735174460.123"
+    return NEWEST_ID, "since must be the id of a snapshot: since=1735174460123"
 
 
 class LiveConsumer(LeanWebsocketConsumer):

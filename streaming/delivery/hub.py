@@ -73,6 +73,8 @@ class Hub:
         self._catch_up = CatchUp(self.recent, past=past, patience_s=patience_s, leave=self.leave)
         self._turns = Turns()
         self._recalling: asyncio.Task[None] | None = None
+        self._passing_on = asyncio.Lock()
+        self._may_lack_some = asyncio.Event()
 
     # --- the clients ---
 
@@ -116,6 +118,7 @@ class Hub:
             if client.was_stuck:
                 self.stuck += 1
                 logger.debug("A client did not read for %.0f s and is closed (1013).", self.patience_s)
+        self._catch_up.forget(client)
         client.forget()
 
     # --- passing on ---
@@ -125,6 +128,32 @@ class Hub:
 
         One of an older term, and one that is not newer than the last, are refused and counted.
         """
+        async with self._passing_on:
+            await self._pass_on(frame)
+
+    def note_reconnect(self) -> None:
+        """The channel layer lost its connection and has it again: fetch what was published meanwhile."""
+        self._may_lack_some.set()
+
+    async def _fetch_after_reconnects(self) -> None:
+        """Pass on what the past has and the layer lost, without waiting for the next snapshot to show it."""
+        while True:
+            await self._may_lack_some.wait()
+            self._may_lack_some.clear()
+            latest = self.recent.latest
+            if latest is None or self._past is None:
+                continue
+            try:
+                found = await self._past.between(latest.id, None, HEALING_PATIENCE_S, LARGEST_HEALING)
+            except PastUnreadableError as error:
+                logger.debug("The past does not tell what came while the layer was away: %s", error)
+                continue
+            for frame in found:
+                if frame.id > (self.recent.latest or frame).id:
+                    self.healed += 1
+                    await self.pass_on(frame)
+
+    async def _pass_on(self, frame: Frame) -> None:
         latest = self.recent.latest
         if frame.term < self.term:
             self.refused += 1
@@ -195,13 +224,17 @@ class Hub:
         await self.recall()
         channel = await layer.new_channel()
         await layer.group_add(GROUP, channel)
-        membership = asyncio.create_task(self._stay_member(layer, channel))
+        beside = [
+            asyncio.create_task(self._stay_member(layer, channel)),
+            asyncio.create_task(self._fetch_after_reconnects()),
+        ]
         try:
             while True:
                 await self.pass_on(read_layer_message(await layer.receive(channel)))
         finally:
-            membership.cancel()
-            await asyncio.wait([membership])
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
             await self._leave_group(layer, channel)
 
     async def _leave_group(self, layer: BaseChannelLayer, channel: str) -> None:
@@ -223,6 +256,11 @@ class Hub:
                 logger.debug("Could not renew the membership of %s: %s", GROUP, error)
 
     # --- the start ---
+
+    @property
+    def is_recalling(self) -> bool:
+        """Whether the recent snapshots are still to be read from the past."""
+        return self._recalling is not None and not self._recalling.done()
 
     async def recall(self) -> None:
         """Fill the recent snapshots from the past, so that a restart loses nothing of what clients may resume from.

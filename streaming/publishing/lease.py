@@ -1,26 +1,53 @@
-"""What lets exactly one of several publishers publish."""
+"""What lets exactly one of several publishers publish: a lease in Redis, and the number of its holder's tenure.
+
+Holding it here is a belief, from this machine's clock; what counts is compared where a snapshot is published
+(streaming.publishing.redis_outlet) and where it is written. A belief that is wrong costs a tick, not the sequence.
+"""
 
 import asyncio
+import contextlib
 import logging
+import secrets
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
-from redis.asyncio import Redis
-from redis.asyncio.lock import Lock
-from redis.exceptions import LockError, RedisError
+from streaming.publishing.redis_script import REDIS_ERRORS, describe_failure
 
 logger = logging.getLogger(__name__)
+
+#: This process's name as a holder, for its life: a command that Redis executes late is still recognised as its own.
+TOKEN = secrets.token_hex(8)
+
+
+def read_boot_clock() -> float:
+    """Seconds since the machine started, those that it slept included, where the system counts them (Linux)."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 class Lease(Protocol):
     """Asked at every tick, kept alive by a task of the publisher's."""
 
+    #: The number of the newest tenure of this publisher's, 0 before the first; and the name it publishes under.
+    term: int
+    #: The highest term seen anywhere, set by whoever sees one: a new tenure's is higher.
+    known_term: int
+    #: How far this machine's clock is ahead of the server's, in seconds; None where there is no server, or no answer.
+    clock_offset_s: float | None
+    #: Why the lease can neither be taken nor renewed; empty while it can, or while another holds it.
+    error: str
+
     @property
     def is_held(self) -> bool:
-        """Whether this publisher may publish now."""
+        """Whether this publisher may try to publish now."""
+
+    @property
+    def holder(self) -> str:
+        """What the outlet compares with the lease's value."""
 
     async def take(self) -> None:
-        """Take the lease where it is free, renew it where it is ours."""
+        """Take the lease where it is free, renew it where it is ours. Raises nothing: see `error`."""
 
     async def keep(self) -> None:
         """Take and renew the lease until cancelled; then give it back."""
@@ -28,90 +55,170 @@ class Lease(Protocol):
     async def give_back(self) -> None:
         """Let another publisher have the lease at once, and close the connection."""
 
+    def note_lost(self) -> None:
+        """The outlet found that it is not ours: not held from now on, until it is taken again."""
+
 
 class LocalLease:
     """For the in-memory channel layer: whoever publishes there is alone."""
 
     is_held = True
+    holder = "local"
+    clock_offset_s: float | None = None
+    error = ""
+
+    def __init__(self) -> None:
+        self.term = 0
+        self.known_term = 0
 
     async def take(self) -> None:
-        """Nothing to take."""
+        """Begin a tenure: the first time, and where one with a higher term turns out to have been.
+
+        Where nobody knows a term, the clock (s) is the first: higher than all from before they were lost.
+        """
+        if self.term == 0 or self.term < self.known_term:
+            self.term = self.known_term = (self.known_term or int(time.time())) + 1
 
     async def keep(self) -> None:
-        """Nothing to renew."""
+        """See Lease.keep; there is nothing to renew."""
+        await self.take()
 
     async def give_back(self) -> None:
         """Nothing to give back."""
 
+    def note_lost(self) -> None:
+        """Cannot be."""
+
+
+class Taken(NamedTuple):
+    """The store's answer. `term`: of our tenure; 0 while somebody else has the lease. `server_time_s`: Unix seconds."""
+
+    term: int
+    server_time_s: float
+
+
+class LeaseStore(Protocol):
+    """Where the lease is kept; compares and sets in one step. Raises OSError, RedisError or TimeoutError."""
+
+    async def take(self, token: str, ttl_ms: int, known_term: int) -> Taken:
+        """Take the lease for `ttl_ms` where it is free; prolong it where it is `token`'s, in the same term.
+
+        A new tenure's term is higher than any before, and than `known_term`.
+        """
+
+    async def release(self, holder: str) -> None:
+        """Free the lease where it is that holder's ("<term>:<token>", of whatever term), and close the connection."""
+
 
 class RedisLease:
-    """A lock in Redis with a time to live (redis-py's Lock: SET NX PX, renewed and released by compare-and-set).
+    """A lease with a time to live in a store that the publishers share.
 
-    `is_held` looks at this machine's monotonic clock, so a publisher that was frozen knows that it has lost the lease
-    before it asks. When the holder is killed, another one takes over within `ttl_s` plus a renewal (`ttl_s / 4`).
+    `is_held` looks at a clock that goes on while the machine sleeps, so a publisher that was frozen knows that it may
+    have lost the lease before it asks. When the holder is killed, another one takes over within `ttl_s` plus a renewal
+    (`ttl_s / 4`). Where the store does not answer, the lease is held for as long as it lasts.
     """
 
-    NAME = "quantum:publisher"
-
-    def __init__(self, url: str, *, ttl_s: float = 4.0) -> None:
+    def __init__(
+        self,
+        store: LeaseStore,
+        *,
+        ttl_s: float = 4.0,
+        token: str = TOKEN,
+        clock: Callable[[], float] = read_boot_clock,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock`, `wall`: seconds, monotonic and Unix. Two leases of one process need a `token` each."""
+        self._store = store
         self._ttl_s = ttl_s
-        self._redis: Redis = Redis.from_url(url, socket_timeout=ttl_s / 4, socket_connect_timeout=ttl_s / 4)
-        self._lock = Lock(self._redis, self.NAME, timeout=ttl_s, thread_local=False)
-        self._held_until = 0.0
-        self._failing = False
+        self._pause_s = ttl_s / 4
+        self._token = token
+        self._clock = clock
+        self._wall = wall
+        self._held_until = float("-inf")
+        self._was_held = False  # as the log said last
+        self._failing_since: float | None = None
+        self._lost = asyncio.Event()
+        self.term = 0
+        self.known_term = 0
+        self.clock_offset_s: float | None = None
+        self.error = ""
 
     @property
     def is_held(self) -> bool:
-        return time.monotonic() < self._held_until
+        return self._clock() < self._held_until
+
+    @property
+    def holder(self) -> str:
+        return f"{self.term}:{self._token}"
 
     async def keep(self) -> None:
-        """See Lease.keep."""
+        """See Lease.keep; where the outlet says that the lease is lost, it is asked for at once."""
         try:
             while True:
+                self._lost.clear()
                 await self.take()
-                await asyncio.sleep(self._ttl_s / 4)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._pause_s):
+                        await self._lost.wait()
         finally:
             await self.give_back()
 
     async def take(self) -> None:
-        """See Lease.take; where Redis does not answer, the lease is held for as long as it lasts."""
-        asked = time.monotonic()
-        was_held = self.is_held
+        """See Lease.take. It takes a quarter of the lease's time at most."""
+        asked = self._clock()
         try:
-            async with asyncio.timeout(self._ttl_s / 4):
-                if not await self._renew():
-                    if not await self._lock.acquire(blocking=False):
-                        self._held_until = 0.0
-                        if was_held:
-                            logger.warning("Another publisher has taken the lease; this one stands by.")
-                        return
-                    logger.info("This publisher holds the lease.")
-        except (OSError, RedisError, TimeoutError) as error:
-            if not self._failing:
-                logger.warning("The lease cannot be renewed (%s); trying again.", error or type(error).__name__)
-            self._failing = True
-        else:
-            self._failing = False
+            async with asyncio.timeout(self._pause_s):
+                taken = await self._store.take(self._token, int(self._ttl_s * 1000), self.known_term)
+        except REDIS_ERRORS as error:
+            self._note_failure(error)
+            return
+        answered = self._clock()
+        self.clock_offset_s = self._wall() - (answered - asked) / 2 - taken.server_time_s
+        self._note_answer()
+        if taken.term:
+            self.term = taken.term
+            self.known_term = max(self.known_term, taken.term)
             self._held_until = asked + self._ttl_s
+            if not self._was_held:
+                logger.info("This publisher holds the lease, in term %d.", self.term)
+        else:
+            self._held_until = float("-inf")
+            if self._was_held:
+                logger.warning("Another publisher has taken the lease; this one stands by.")
+        self._was_held = taken.term > 0
 
-    async def _renew(self) -> bool:
-        """True where the lease was still ours and is ours for another `ttl_s`."""
-        if self._lock.local.token is None:
-            return False
-        try:
-            return bool(await self._lock.reacquire())
-        except LockError:
-            self._lock.local.token = None
-            return False
+    def note_lost(self) -> None:
+        """See Lease.note_lost; `keep` asks for it at once."""
+        if self._was_held:
+            logger.warning("The lease of term %d is not this publisher's any more: nothing was published.", self.term)
+        self._was_held = False
+        self._held_until = float("-inf")
+        self._lost.set()
+
+    def _note_failure(self, error: BaseException) -> None:
+        self.error = describe_failure(error)
+        if self._failing_since is None:
+            self._failing_since = self._clock()
+            logger.warning(
+                "The publishers' lease can be neither taken nor renewed (%s); trying every %.1f s.",
+                self.error,
+                self._pause_s,
+            )
+
+    def _note_answer(self) -> None:
+        self.error = ""
+        if self._failing_since is not None:
+            logger.info("The publishers' lease answers again, after %.0f s.", self._clock() - self._failing_since)
+            self._failing_since = None
 
     async def give_back(self) -> None:
-        """See Lease.give_back; where Redis does not answer, the lease ends by itself."""
-        self._held_until = 0.0
+        """See Lease.give_back; where the store does not answer within 1 s, the lease ends by itself."""
+        self._held_until = float("-inf")
+        self._was_held = False
         try:
             async with asyncio.timeout(1):
-                if self._lock.local.token is not None:
-                    await self._lock.release()
-        except (OSError, RedisError, TimeoutError) as error:
-            logger.info("The lease could not be given back (%s); it ends by itself.", error or type(error).__name__)
-        finally:
-            await self._redis.aclose()
+                await self._store.release(self.holder)  # even where it is not held: taking it may be under way
+        except REDIS_ERRORS as error:
+            logger.info(
+                "The publishers' lease could not be given back (%s); it ends by itself.", describe_failure(error)
+            )

@@ -1,0 +1,96 @@
+"""What was published, wherever it is kept: the outlet has the last minutes, history the rest, the writer what waits.
+
+Whoever lacks a snapshot asks here: the hub after a gap, a client that resumes, a publisher that takes over.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+from django.db import Error as DatabaseError
+from redis.exceptions import RedisError
+
+from metrics.snapshot import EncodedSnapshot
+from streaming.delivery.catch_up import PastUnreadableError
+from streaming.publishing.outlet import Outlet
+from streaming.publishing.publisher import Head
+from streaming.wire import Frame
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that the outlet may take; history is asked where it does not answer.
+OUTLET_PATIENCE_S = 1.0
+
+
+class History(Protocol):
+    """See metrics.history.reader.HistoryReader."""
+
+    async def newest(self, count: int, patience_s: float) -> list[EncodedSnapshot]: ...
+
+    async def between(self, after: int, before: int | None, patience_s: float, limit: int) -> list[EncodedSnapshot]: ...
+
+
+class Past:
+    """A Past for the hub (streaming.delivery.catch_up) and for the publisher."""
+
+    def __init__(
+        self, outlet: Outlet, history: History, waiting: Callable[[], Iterable[EncodedSnapshot]] = tuple
+    ) -> None:
+        """`waiting`: what this process has published and the database has not taken yet, oldest first."""
+        self._outlet = outlet
+        self._history = history
+        self._waiting = waiting
+
+    async def head(self, patience_s: float) -> Head | None:
+        """The newest snapshot that history has, or is about to have. Raises TimeoutError and django.db.Error."""
+        waiting = [*self._waiting()][-1:]
+        newest = waiting or await self._history.newest(1, patience_s)
+        return Head(newest[-1].id, newest[-1].term) if newest else None
+
+    async def newest(self, count: int, patience_s: float) -> list[Frame]:
+        """See streaming.delivery.catch_up.Past."""
+        recent = await self._ask_outlet(lambda: self._outlet.newest(count))
+        known = merge(recent, self._waiting())
+        if len(known) < count:
+            known = merge(known, await self._ask_history(lambda: self._history.newest(count, patience_s)))
+        return as_frames(known[-count:])
+
+    async def between(self, after: int, before: int | None, patience_s: float, at_most: int) -> list[Frame]:
+        """See streaming.delivery.catch_up.Past. What is known without history is not asked of history."""
+        recent = await self._ask_outlet(lambda: self._outlet.between(after, before))
+        waiting = (one for one in self._waiting() if one.id > after and (before is None or one.id < before))
+        known = merge(recent, waiting)
+        if known and known[0].previous is not None and known[0].previous <= after:
+            return as_frames(known[:at_most])
+        end = known[0].id if known else before
+        try:
+            older = await self._ask_history(lambda: self._history.between(after, end, patience_s, at_most))
+        except PastUnreadableError:
+            if not known:
+                raise
+            older = []
+        return as_frames(older if len(older) >= at_most else [*older, *known][:at_most])
+
+    async def _ask_outlet(self, ask: Callable[[], Awaitable[list[EncodedSnapshot]]]) -> list[EncodedSnapshot]:
+        try:
+            async with asyncio.timeout(OUTLET_PATIENCE_S):
+                return await ask()
+        except (TimeoutError, OSError, RedisError) as error:
+            logger.debug("The outlet does not tell what was published: %s", error)
+            return []
+
+    async def _ask_history(self, ask: Callable[[], Awaitable[list[EncodedSnapshot]]]) -> list[EncodedSnapshot]:
+        try:
+            return await ask()
+        except (TimeoutError, OSError, DatabaseError) as error:
+            raise PastUnreadableError(f"history does not answer: {str(error) or type(error).__name__}") from error
+
+
+def merge(first: Iterable[EncodedSnapshot], second: Iterable[EncodedSnapshot]) -> list[EncodedSnapshot]:
+    """Both, each snapshot once, oldest first."""
+    return sorted({one.id: one for one in (*first, *second)}.values(), key=lambda one: one.id)
+
+
+def as_frames(messages: Iterable[EncodedSnapshot]) -> list[Frame]:
+    return [Frame(*message) for message in messages]

@@ -1,0 +1,238 @@
+"""The lease: one holder, a number for each tenure that only rises, and words for what is wrong."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from redis.asyncio import Redis as RedisClient
+
+from streaming.publishing.lease import LocalLease, RedisLease, Taken, read_boot_clock
+from streaming.publishing.redis_lease_store import RedisLeaseStore
+from tests.fencing import actors, freeze, thaw, until
+from tests.processes import Redis
+
+
+def play(scenario: Callable[[], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(60):
+            await scenario()
+
+    asyncio.run(run())
+
+
+def test_one_holds_it_and_the_next_tenure_has_a_higher_number(redis: Redis) -> None:
+    async def scenario() -> None:
+        async with actors(redis.url, "a", "b") as (a, b):
+            await a.lease.take()
+            await b.lease.take()
+            assert (a.lease.is_held, a.lease.term, a.lease.holder) == (True, 1, "1:a")
+            assert not b.lease.is_held
+            await a.lease.take()
+            assert a.lease.term == 1  # renewing is no new tenure
+            await a.lease.give_back()
+            assert not a.lease.is_held
+            await b.lease.take()
+            assert (b.lease.is_held, b.lease.holder) == (True, "2:b")
+
+    play(scenario)
+
+
+def test_a_command_that_redis_executes_late_is_recognised_as_ours(redis: Redis) -> None:
+    """A lease taken by a command that had timed out kept everybody out for its whole time: nobody knew its token."""
+
+    async def scenario() -> None:
+        async with actors(redis.url, "a", ttl_s=2.0) as (a,), RedisClient.from_url(redis.url) as client:
+            await a.lease.take()
+            await client.delete("quantum:lease")
+            freeze(redis)
+            await a.lease.take()
+            assert "no answer from Redis in time" in a.lease.error
+            thaw(redis)
+            await until(lambda: client.get("quantum:lease"))  # the late one
+            a.lease.note_lost()
+            assert not a.lease.is_held
+            await a.lease.take()
+            assert (a.lease.is_held, a.lease.term, a.lease.error) == (True, 2, "")
+
+    play(scenario)
+
+
+def test_terms_rise_over_a_redis_that_forgot_everything(redis: Redis) -> None:
+    async def scenario() -> None:
+        async with actors(redis.url, "a", "b") as (a, b), RedisClient.from_url(redis.url) as client:
+            b.lease.known_term = 41  # from history, say
+            await b.lease.take()
+            assert b.lease.term == 42
+            await client.flushall()
+            await b.lease.take()
+            assert b.lease.term == 43
+            a.lease.known_term = 43
+            redis.kill()
+            redis.start()
+            await a.lease.take()
+            assert (a.lease.is_held, a.lease.term) == (True, 44)
+            await b.lease.take()
+            assert not b.lease.is_held
+
+    play(scenario)
+
+
+def test_a_holder_that_hears_of_a_higher_term_begins_a_new_one(redis: Redis) -> None:
+    """A replica that had not heard of the last holder took over: it still names the one before."""
+
+    async def scenario() -> None:
+        async with actors(redis.url, "a") as (a,):
+            await a.lease.take()
+            a.lease.known_term = 5
+            await a.lease.take()
+            assert (a.lease.is_held, a.lease.holder) == (True, "6:a")
+
+    play(scenario)
+
+
+def test_what_a_hand_put_there_does_not_keep_publishers_out(redis: Redis) -> None:
+    async def scenario() -> None:
+        async with actors(redis.url, "a") as (a,), RedisClient.from_url(redis.url) as client:
+            await client.set("quantum:lease", "nonsense")  # would stay for ever
+            await client.lpush("quantum:term", "a list")
+            await a.lease.take()
+            assert (a.lease.is_held, a.lease.holder) == (True, "1:a")
+            await client.delete("quantum:lease")
+            await client.lpush("quantum:lease", "a list")
+            await a.lease.take()
+            assert "WRONGTYPE" in a.lease.error
+
+    play(scenario)
+
+
+def test_a_frozen_holder_knows_that_it_may_have_lost_it_before_it_asks(redis: Redis) -> None:
+    async def scenario() -> None:
+        now = [100.0]
+        lease = RedisLease(RedisLeaseStore(redis.url), token="a", clock=lambda: now[0])
+        await lease.take()
+        now[0] += 3.9
+        assert lease.is_held
+        now[0] += 0.2
+        assert not lease.is_held
+        await lease.give_back()
+
+    play(scenario)
+    assert abs(read_boot_clock() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 60
+
+
+def test_who_keeps_it_takes_it_again_when_the_outlet_says_that_it_is_lost(redis: Redis) -> None:
+    async def scenario() -> None:
+        async with actors(redis.url, "a", ttl_s=4000) as (a,), RedisClient.from_url(redis.url) as client:
+            keeping = asyncio.create_task(a.lease.keep())
+            await until(lambda: a.lease.is_held)
+            await client.delete("quantum:lease")
+            a.lease.note_lost()
+            assert not a.lease.is_held
+            await until(lambda: a.lease.term == 2 and a.lease.is_held)
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            assert await client.get("quantum:lease") is None  # given back
+
+    play(scenario)
+
+
+def test_who_ends_while_taking_it_leaves_nothing_behind(redis: Redis) -> None:
+    async def scenario() -> None:
+        async with actors(redis.url, "a") as (a,), RedisClient.from_url(redis.url) as client:
+            await client.set("quantum:lease", "7:a", px=60_000)  # taken, and the answer never came
+            assert a.lease.term == 0
+            await a.lease.give_back()
+            assert await client.get("quantum:lease") is None
+            await client.set("quantum:lease", "8:b", px=60_000)
+            await a.lease.give_back()
+            assert await client.get("quantum:lease") == b"8:b"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("CONFIG", "SET", "maxmemory", "1"), ["Redis refuses", "OOM", "maxmemory"]),
+        (("REPLICAOF", "127.0.0.1", "1"), ["Redis refuses", "READONLY"]),
+        (("SHUTDOWN", "NOSAVE"), ["connecting to", "connect call failed"]),
+    ],
+)
+def test_what_is_wrong_is_said_in_redis_own_words(redis: Redis, command: tuple[str, ...], words: list[str]) -> None:
+    async def scenario() -> None:
+        async with actors(redis.url, "a") as (a,):
+            if command[0] == "SHUTDOWN":
+                redis.kill()
+            else:
+                redis.cli(*command)
+            await a.lease.take()
+            assert not a.lease.is_held
+            for word in words:
+                assert word.lower() in a.lease.error.lower(), a.lease.error
+
+    play(scenario)
+    if command[0] == "SHUTDOWN":
+        redis.start()
+
+
+def test_an_error_without_a_text_still_says_something(caplog: pytest.LogCaptureFixture) -> None:
+    class Silent:
+        failures = 2
+
+        async def take(self, token: str, ttl_ms: int, known_term: int) -> Taken:
+            if self.failures:
+                self.failures -= 1
+                raise TimeoutError
+            return Taken(1, time.time())
+
+        async def release(self, holder: str) -> None:
+            raise OSError
+
+    async def scenario() -> None:
+        lease = RedisLease(Silent())
+        with caplog.at_level("INFO", "streaming.publishing.lease"):
+            for _ in range(3):
+                await lease.take()
+            await lease.give_back()
+        said = [record.getMessage() for record in caplog.records]
+        assert len(said) == 4  # the failure once, not at each turn
+        assert "no answer from Redis in time" in said[0]
+        assert "answers again" in said[1]
+        assert "OSError" in said[3]
+
+    play(scenario)
+
+
+def test_the_clock_is_compared_with_the_servers() -> None:
+    class Server:
+        async def take(self, token: str, ttl_ms: int, known_term: int) -> Taken:
+            clock[0] += 0.4  # the way there and back
+            return Taken(1, 1000.2)
+
+        async def release(self, holder: str) -> None:
+            pass
+
+    clock = [50.0]
+
+    async def scenario() -> None:
+        lease = RedisLease(Server(), clock=lambda: clock[0], wall=lambda: clock[0] + 955.0)
+        assert lease.clock_offset_s is None
+        await lease.take()
+        assert lease.clock_offset_s == pytest.approx(5.0)
+
+    play(scenario)
+
+
+def test_alone_in_memory_a_tenure_is_higher_than_what_history_knows() -> None:
+    async def scenario() -> None:
+        lease = LocalLease()
+        lease.known_term = 3
+        await lease.take()
+        await lease.take()
+        assert (lease.is_held, lease.term, lease.holder) == (True, 4, "local")
+        lease.known_term = 9  # history answered late
+        await lease.take()
+        assert lease.term == 10
+
+    play(scenario)
