@@ -155,7 +155,8 @@ def test_a_process_that_is_killed_leaves_all_that_it_appended(tmp_path: Path) ->
         "import os, sys, time; os.environ['SECRET_KEY'] = 'x' * 50\n"
         "os.environ['DJANGO_SETTINGS_MODULE'] = 'quantum_dashboard.settings'; import django; django.setup()\n"
         "from pathlib import Path; from metrics.history.journal import Journal\n"
-        "from tests.test_journal import MESSAGES\njournal = Journal(Path(sys.argv[1]))\nfor message in MESSAGES: journal.append(message)\n"
+        "from tests.test_journal import MESSAGES\njournal = Journal(Path(sys.argv[1]))\n"
+        "for message in MESSAGES: journal.append(message)\n"
         "print('appended', flush=True); time.sleep(60)"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)

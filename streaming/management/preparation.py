@@ -94,7 +94,8 @@ def alone() -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
     elif path is not None:
-        connection.ensure_connection()  # says what is wrong with the file, where something is
+        if not path.parent.is_dir():
+            connection.ensure_connection()  # says so as for any other reason why a file cannot be opened
         folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
