@@ -22,7 +22,7 @@ from streaming.runtime import Runtime
 from streaming.web.history_query import MOST_BUCKETS, BadQueryError, parse_query
 from streaming.wire import Frame
 from tests.hubs import RuntimeClient
-from tests.test_history import START, make_snapshot, store
+from tests.test_history import START, START_ID, make_snapshot, store
 
 RANGE = f"from={START}&to={START + 100}"
 
@@ -98,6 +98,7 @@ def test_points_divide_the_range_into_that_many_buckets() -> None:
         ("form=1", "Unknown parameter 'form'"),
     ],
 )
+@pytest.mark.django_db
 def test_a_mistake_is_told_with_what_is_allowed(query: str, complaint: str) -> None:
     response = get(query)
     assert response.status_code == 400
@@ -275,10 +276,11 @@ def test_other_methods_are_refused() -> None:
 def test_latest_is_the_newest_snapshot_and_503_before_the_first() -> None:
     first, other = Runtime(), Runtime()
     assert get("", "/stream/latest", first).status_code == 503
-    first.hub.recent.append(Frame(*make_snapshot(START).to_encoded()))
+    first.hub.recent.append(Frame(*make_snapshot(START).to_encoded(1)))
     response = get("", "/stream/latest", first)
     assert response.body == make_snapshot(START).encode()
     assert get("", "/stream/latest", first, **{"If-None-Match": response["ETag"]}).status_code == 304
+    assert response["ETag"] == f'"{START_ID}"'
     assert get("", "/stream/latest", other).status_code == 503  # each has its own
 
 

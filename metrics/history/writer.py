@@ -31,14 +31,13 @@ RETRY_S = 1.0
 PRUNE_EVERY_S = 60.0
 #: Seconds that the end waits for the database to take what waits.
 LAST_TRY_S = 2.0
-#: Recovered snapshots that are read before others have their turn.
-RECOVERED_AT_ONCE = 50
 
 
 class Waiting(NamedTuple):
-    """What waits to be written, and since when (the loop's clock)."""
+    """What waits to be written, as it is and as it was published, and since when (the loop's clock)."""
 
-    entry: Entry
+    snapshot: Snapshot
+    message: EncodedSnapshot
     since: float
 
 
@@ -80,6 +79,11 @@ class HistoryWriter:
         return len(self._waiting)
 
     @property
+    def journal_error(self) -> str:
+        """Why the journal has not got the last snapshot; empty where it has, or there is no journal."""
+        return self._journal.error if self._journal is not None else ""
+
+    @property
     def oldest_waiting_s(self) -> float:
         """Seconds that the oldest of those that wait has waited; 0 where none does."""
         return asyncio.get_running_loop().time() - self._waiting[0].since if self._waiting else 0.0
@@ -100,11 +104,16 @@ class HistoryWriter:
 
         It is in the journal then. Past the capacity the oldest one waiting is given up.
         """
+        message = snapshot.to_encoded(term)
         if self._journal is not None:
-            self._journal.append(snapshot.to_encoded(term))
+            self._journal.append(message)
         self._give_up_surplus(1)
-        self._waiting.append(Waiting((snapshot, term), asyncio.get_running_loop().time()))
+        self._waiting.append(Waiting(snapshot, message, asyncio.get_running_loop().time()))
         self._arrived.set()
+
+    def unwritten(self) -> list[EncodedSnapshot]:
+        """What is published and not in the database yet, oldest first."""
+        return [waiting.message for waiting in self._waiting]
 
     def _give_up_surplus(self, more: int) -> None:
         """Make room for `more`."""
@@ -116,38 +125,36 @@ class HistoryWriter:
 
     # --- what a process before has left ---
 
-    async def recover(self) -> Entry | None:
+    def recover(self) -> EncodedSnapshot | None:
         """Have written what processes that are gone have left in their journals; return the newest of it.
 
-        Whoever publishes must know it before: it was published. Recovering again does nothing.
+        Whoever publishes must know it before: it was published. Takes 30 µs for each. Recovering again does nothing.
         """
         if self._is_recovered or self._journal is None:
             return None
         self._is_recovered = True
-        found: list[Entry] = []
-        for number, message in enumerate(self._journal.recover(), 1):
+        now = asyncio.get_running_loop().time()
+        found: list[Waiting] = []
+        for message in self._journal.recover():
             try:
-                found.append((decode_snapshot(message.text), message.term))
+                found.append(Waiting(decode_snapshot(message.text), message, now))
             except ValueError as error:
                 logger.warning("Snapshot %d in the journal cannot be read and is left out: %s", message.id, error)
-            if number % RECOVERED_AT_ONCE == 0:
-                await asyncio.sleep(0)
         if not found:
             return None
-        now = asyncio.get_running_loop().time()
         found = found[-self.capacity :]
         self._give_up_surplus(len(found))
-        self._waiting.extendleft(Waiting(entry, now) for entry in reversed(found))
+        self._waiting.extendleft(reversed(found))
         self._arrived.set()
         self.recovered += len(found)
         logger.info("Recovered %d snapshots that a process before had published and not stored.", len(found))
-        return found[-1]
+        return found[-1].message
 
     # --- writing ---
 
     async def run(self) -> None:
         """Write what arrives and delete what is too old, until cancelled."""
-        await self.recover()
+        self.recover()
         self._arrived.set()  # something may wait since before
         while True:
             try:
@@ -168,7 +175,7 @@ class HistoryWriter:
         self._arrived.clear()
         while self._waiting:
             batch = list(islice(self._waiting, BATCH))
-            await self._write([waiting.entry for waiting in batch])
+            await self._write([(waiting.snapshot, waiting.message.term) for waiting in batch])
             written = set(map(id, batch))  # some may have been given up meanwhile
             while self._waiting and id(self._waiting[0]) in written:
                 self._waiting.popleft()
