@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from streaming.publishing.lease import RedisLease
+from streaming.publishing.redis_lease_store import RedisLeaseStore
 from tests.conftest import StartServer
 from tests.processes import ROOT, Process, Redis, Server, wait_until
 
@@ -49,35 +50,13 @@ def test_a_publisher_that_ends_gives_the_lease_back_at_once(start_server: StartS
     first.stop()
 
     async def take() -> bool:
-        lease = RedisLease(redis.url)
+        lease = RedisLease(RedisLeaseStore(redis.url))
         await lease.take()
         is_held = lease.is_held
         await lease.give_back()
         return is_held
 
     assert asyncio.run(take())
-
-
-def test_a_frozen_holder_knows_that_it_lost_the_lease(redis: Redis) -> None:
-    async def scenario() -> None:
-        frozen, other = RedisLease(redis.url, ttl_s=0.5), RedisLease(redis.url, ttl_s=0.5)
-        await frozen.take()
-        assert frozen.is_held
-        await other.take()
-        assert not other.is_held
-        async with asyncio.timeout(10):
-            while not other.is_held:
-                await asyncio.sleep(0.05)
-                await other.take()
-        assert not frozen.is_held
-        await frozen.take()
-        assert not frozen.is_held
-        await other.give_back()
-        await frozen.take()
-        assert frozen.is_held
-        await frozen.give_back()
-
-    asyncio.run(scenario())
 
 
 def test_the_publisher_runs_on_its_own_and_feeds_every_server(
