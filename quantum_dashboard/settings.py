@@ -103,9 +103,9 @@ except OverflowError:
     raise ImproperlyConfigured("HISTORY_RETENTION is too long: use 7d, 36h, or seconds.") from None
 # How many long answers from history a process sends at once; one more gets 503.
 HISTORY_EXPORTS: int = env.int("HISTORY_EXPORTS", default=8, validate=validate.Range(1, 1000))
-# The folder of the journal: what is published and not in the database yet, so that no kill loses it; of several processes
-# each has a file of its own there. It belongs to one database, on a disk of this machine: what a process left there is
-# written into the database of whoever starts there. Unset: beside the SQLite file, else beside the code.
+# The folder of the journal: what is published and not in the database yet, so that no kill loses it; of several
+# processes each has a file of its own there. It belongs to one database, on a disk of this machine: what a process left
+# there is written into the database of whoever starts there. Unset: beside the SQLite file, else beside the code.
 CHOSEN_JOURNAL: Path | None = env.path("STREAM_JOURNAL", default=None)
 # What clients can resume from: a number of snapshots (1200), or a duration (1h, 90m, 30s).
 STREAM_REPLAY_TEXT: str = env.str("STREAM_REPLAY", default="1h", validate=lambda text: [count_replay(text, 3.0)])

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -88,32 +88,21 @@ class HistoryWriter:
         """Seconds that the oldest of those that wait has waited; 0 where none does."""
         return asyncio.get_running_loop().time() - self._waiting[0].since if self._waiting else 0.0
 
-    @property
-    def journal_error(self) -> str:
-        """Why the journal cannot be written; empty where it can, or where there is none."""
-        return self._journal.error if self._journal is not None else ""
-
-    def unwritten(self, after: int = -1, before: int | None = None) -> Iterator[EncodedSnapshot]:
-        """What waits, between two ids (exclusive; None: no end), oldest first."""
-        for (snapshot, term), _ in self._waiting:
-            if snapshot.id > after and (before is None or snapshot.id < before):
-                yield snapshot.to_encoded(term)
-
-    def add(self, snapshot: Snapshot, term: int) -> None:
-        """Have `snapshot`, published in the tenure `term`, written soon; returns at once.
+    def add(self, snapshot: Snapshot, message: EncodedSnapshot) -> None:
+        """Have `snapshot`, which travels as `message`, written soon; returns at once.
 
         It is in the journal then. Past the capacity the oldest one waiting is given up.
         """
-        message = snapshot.to_encoded(term)
         if self._journal is not None:
             self._journal.append(message)
         self._give_up_surplus(1)
         self._waiting.append(Waiting(snapshot, message, asyncio.get_running_loop().time()))
         self._arrived.set()
 
-    def unwritten(self) -> list[EncodedSnapshot]:
-        """What is published and not in the database yet, oldest first."""
-        return [waiting.message for waiting in self._waiting]
+    def unwritten(self, after: int = -1, before: int | None = None) -> list[EncodedSnapshot]:
+        """What is published and not in the database yet, between two ids (exclusive; None: no end), oldest first."""
+        messages = (waiting.message for waiting in self._waiting)
+        return [message for message in messages if message.id > after and (before is None or message.id < before)]
 
     def _give_up_surplus(self, more: int) -> None:
         """Make room for `more`."""
