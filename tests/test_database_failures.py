@@ -37,7 +37,7 @@ class Witness:
     def read(self, count: int) -> None:
         for _ in range(count):
             message = json.loads(self.connection.recv(timeout=20))
-            assert not self.received or message["previous"] == self.received[-1]["timestamp"]
+            assert not self.received or message["previous"] == self.received[-1]["id"]
             self.received.append(message)
 
     @property

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -32,7 +33,15 @@ def store(**columns: object) -> SnapshotRecord:
     absent = {*AI, "risk"}
     values = {key: metric.fallback for key, metric in METRICS.items() if key not in absent}
     known = {"source_system": "host", "source_portfolio": "redis", "problem_count": 0, "problems": "{}"}
-    row = {"id": NOW_MS, "time_ms": NOW_MS, "interval_s": 3.0, "observed": "{}", **known, **values, **columns}
+    row: dict[str, Any] = {
+        "id": NOW_MS,
+        "time_ms": NOW_MS,
+        "interval_s": 3.0,
+        "observed": "{}",
+        **known,
+        **values,
+        **columns,
+    }
     SnapshotRecord.objects.create(**row)
     return SnapshotRecord.objects.get(id=row["id"])
 

@@ -81,7 +81,7 @@ def test_everything_works_on_postgresql_by_its_url_alone(postgresql: str, start_
     wait_until(lambda: server.health()["status"] == "ok")
     server.kill()
     again = start_server("uvicorn", DATABASE_URL=postgresql)
-    assert_chain(again.receive(12, f"?since={before[0]['timestamp']}"))
+    assert_chain(again.receive(12, f"?since={before[0]['id']}"))
 
 
 @pytest.mark.parametrize("is_summary", [False, True])

@@ -131,7 +131,7 @@ def test_a_redis_that_holds_back_writes_does_not_hold_up_the_tick_and_nothing_co
         ):
             await a.lease.take()
             await a.outlet.publish(make_message(1, None), a.lease.holder)
-            await client.execute_command("CLIENT", "PAUSE", "600", "WRITE")
+            await client.execute_command("CLIENT", "PAUSE", "600", "WRITE")  # type: ignore[no-untyped-call]
             failed = 0
             last = 1
             for id_ in range(2, 30):
@@ -302,7 +302,7 @@ def test_the_layer_receives_again_and_says_so_when_its_connection_was_killed(red
             a.layer.on_reconnect = lambda: returns.append(1)
             channel = await a.layer.new_channel()
             await a.layer.group_add(GROUP, channel)
-            await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # type: ignore[no-untyped-call]
             await until(lambda: returns)
             await a.layer.group_send(GROUP, {"type": "snapshot", "id": 1})
             assert (await a.layer.receive(channel))["id"] == 1

@@ -53,7 +53,7 @@ def test_the_page_has_a_card_for_every_metric(start_server: StartServer) -> None
     status, page = server.get("/")
     assert status == 200
     (message,) = server.receive(1)
-    values = list(message)[2 : list(message).index("previous")]
+    values = list(message)[2 : list(message).index("id")]
     assert set(re.findall(r'data-metric="(\w+)"', page)) == set(values)
 
 
