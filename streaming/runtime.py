@@ -7,6 +7,7 @@ Twisted's reactor where it has not (Daphne), by the first connection at the late
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from time import monotonic
 
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
@@ -103,9 +104,9 @@ class Runtime:
         if not self.hub.is_draining:
             self._garbage.collect_if_due(left=self.hub.left, connected=len(self.hub.clients))
 
-    def _waiting(self) -> Iterable[EncodedSnapshot]:
-        """What this process has published and the database has not taken yet."""
-        return self.publisher.history.unwritten() if self.publisher is not None else ()
+    def _waiting(self, after: int, before: int | None) -> Iterable[EncodedSnapshot]:
+        """What this process has published and the database has not taken yet, between two ids."""
+        return self.publisher.history.unwritten(after, before) if self.publisher is not None else ()
 
     def _seen(self) -> Head | None:
         """The newest snapshot that has come to this process, whoever published it."""
@@ -121,7 +122,7 @@ class Runtime:
             history=HistoryWriter(
                 DatabaseStore(),
                 retention_s=settings.HISTORY_RETENTION.total_seconds(),
-                journal=Journal(settings.STREAM_JOURNAL),
+                journal=Journal(Path(settings.STREAM_JOURNAL)),
             ),
             choices=ChoiceReader(),
             sources=Sources(),
@@ -137,13 +138,18 @@ class Runtime:
         tune_garbage_collection()
         if settings.STREAM_PUBLISHER if with_publisher is None else with_publisher:
             self.publisher = self.make_publisher()
-            self.publisher.history.recover()  # before the hub recalls: what it finds was published, too
             self._begin("publisher", self._publish)
-        self._begin("hub", lambda: self.hub.run(self.layer))
+        self._begin("hub", self._deliver)
         self._begin("look at the loop", self.lag.run)
 
     def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         self._tasks.append(asyncio.create_task(keep_running(name, work)))
+
+    async def _deliver(self) -> None:
+        """Run the hub, once what a process before had published and not stored is known: it recalls that, too."""
+        if self.publisher is not None:
+            await self.publisher.history.recover()
+        await self.hub.run(self.layer)
 
     async def _publish(self) -> None:
         """Publish once the hub knows what was published before: the sequence goes on where it ended."""

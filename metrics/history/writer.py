@@ -100,9 +100,10 @@ class HistoryWriter:
         self._waiting.append(Waiting(snapshot, message, asyncio.get_running_loop().time()))
         self._arrived.set()
 
-    def unwritten(self) -> list[EncodedSnapshot]:
-        """What is published and not in the database yet, oldest first."""
-        return [waiting.message for waiting in self._waiting]
+    def unwritten(self, after: int = -1, before: int | None = None) -> list[EncodedSnapshot]:
+        """What is published and not in the database yet, between two ids (exclusive; None: no end), oldest first."""
+        messages = (waiting.message for waiting in self._waiting)
+        return [one for one in messages if one.id > after and (before is None or one.id < before)]
 
     def _give_up_surplus(self, more: int) -> None:
         """Make room for `more`."""

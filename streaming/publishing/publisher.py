@@ -40,6 +40,9 @@ class Head(NamedTuple):
 class ReadsChoices(Protocol):
     """See metrics.choice_reader.ChoiceReader."""
 
+    @property
+    def age_s(self) -> float: ...
+
     async def read(self, patience_s: float) -> Choices: ...
 
     async def aclose(self) -> None: ...
