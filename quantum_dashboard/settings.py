@@ -103,9 +103,9 @@ except OverflowError:
     raise ImproperlyConfigured("HISTORY_RETENTION is too long: use 7d, 36h, or seconds.") from None
 # How many long answers from history a process sends at once; one more gets 503.
 HISTORY_EXPORTS: int = env.int("HISTORY_EXPORTS", default=8, validate=validate.Range(1, 1000))
-# Folder for what is published and not in the database yet, so that no end of a process loses it. Unset: beside an SQLite
-# file, else beside the code. It belongs to one database: whoever starts there writes into that what a process left.
-STREAM_JOURNAL: Path | None = env.path("STREAM_JOURNAL", default=None)
+# Folder for what is published and not in the database yet, so that no end of a process loses it. Unset: beside an
+# SQLite file, else beside the code. It belongs to one database: whoever starts writes into that what a process left.
+STREAM_JOURNAL: Any = env.path("STREAM_JOURNAL", default=None)
 # What clients can resume from: a number of snapshots (1200), or a duration (1h, 90m, 30s).
 STREAM_REPLAY_TEXT: str = env.str("STREAM_REPLAY", default="1h", validate=lambda text: [count_replay(text, 3.0)])
 # Seconds that one message may wait for a client that does not read, before it is closed (1013).

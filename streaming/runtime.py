@@ -7,7 +7,6 @@ Twisted's reactor where it has not (Daphne), by the first connection at the late
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
 from time import monotonic
 
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
@@ -122,7 +121,7 @@ class Runtime:
             history=HistoryWriter(
                 DatabaseStore(),
                 retention_s=settings.HISTORY_RETENTION.total_seconds(),
-                journal=Journal(Path(settings.STREAM_JOURNAL)),
+                journal=Journal(settings.STREAM_JOURNAL),
             ),
             choices=ChoiceReader(),
             sources=Sources(),
