@@ -136,7 +136,7 @@ if STREAM_JOURNAL is None:
         STREAM_JOURNAL = Path(f"{DATABASE['NAME']}-unstored")
     else:
         SERVER = f"{DATABASE.get('HOST') or 'local'}-{DATABASE.get('PORT') or 5432}"
-        STREAM_JOURNAL = BASE_DIR / "unstored" / f"{SERVER}-{DATABASE['NAME']}"
+        STREAM_JOURNAL = BASE_DIR / f"unstored-{SERVER}-{DATABASE['NAME']}"
 if not SECRET_KEY:
     if not DEBUG:
         raise ImproperlyConfigured(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgresql import Postgresql
 from tests.processes import ROOT, Process, Redis, Server
 
 StartServer = Callable[..., Server]
@@ -92,3 +93,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a file system needs root")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def postgresql_server() -> Iterator[Postgresql]:
+    """A PostgreSQL of this test's own, not started yet."""
+    server = Postgresql()
+    yield server
+    server.remove()

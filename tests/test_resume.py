@@ -20,7 +20,7 @@ from tests.processes import Redis, Server, wait_until
 
 def assert_chain(messages: list[dict[str, Any]]) -> None:
     for before, after in pairwise(messages):
-        assert after["previous"] == before["timestamp"]
+        assert after["previous"] == before["id"]
 
 
 def test_a_client_that_reconnects_gets_what_it_missed(server: Server) -> None:
