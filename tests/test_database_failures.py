@@ -4,11 +4,15 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 from contextlib import ExitStack, closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.conftest import StartServer
 from tests.processes import Server, wait_until
@@ -92,3 +96,26 @@ def test_a_database_that_is_gone_leaves_the_last_choice_and_comes_back(start_ser
     wait_until(lambda: server.health()["status"] == "ok")
     witness.read(5)
     wait_until(lambda: set(witness.ids) <= set(ids_in(path)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+def test_what_the_database_had_not_taken_when_a_server_ended_is_stored_by_the_next_one(
+    start_server: StartServer, kind: str, number: signal.Signals
+) -> None:
+    server = start_server(kind)
+    witness = Witness(server)
+    witness.read(5)
+    path = database_of(server)
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as locking:
+        locking.execute("BEGIN IMMEDIATE")
+        witness.read(20)
+        server.send(number)
+        server.wait()
+    received = witness.ids
+    next_one = start_server(kind)
+    wait_until(lambda: set(received) <= set(ids_in(path)))
+    resumed = next_one.receive(25, f"?since={received[0]}")
+    assert [message["id"] for message in resumed[:24]] == received[1:25]
+    assert all(after["previous"] == before["id"] for before, after in pairwise(resumed))
+    assert not list(path.parent.glob("*-unstored/*")) or next_one.health()["history"]["waiting"] < 3
