@@ -5,6 +5,7 @@ import gc
 import gzip
 import json
 import threading
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -43,6 +44,22 @@ async def get(query: str, path: str = "/stream/history", runtime: Runtime | None
 def test_a_range_includes_its_start_and_excludes_its_end() -> None:
     store(*(make_snapshot(START + 50 * n) for n in range(3)))
     assert [s["timestamp"] for s in json.loads(get(RANGE).body)["snapshots"]] == [START, START + 50]
+
+
+@pytest.mark.django_db
+def test_without_an_end_it_ends_after_the_newest_snapshot_though_its_clock_was_ahead_of_this_one() -> None:
+    ahead = round(time.time()) + 7200.5
+    store(make_snapshot(ahead - 5), make_snapshot(ahead))
+    answer = json.loads(get("").body)
+    assert [s["timestamp"] for s in answer["snapshots"]] == [ahead - 5, ahead]
+    assert len(json.loads(get(f"from={ahead}").body)["snapshots"]) == 1
+
+
+@pytest.mark.django_db
+def test_without_an_end_it_ends_now_when_a_clock_that_was_ahead_was_set_back() -> None:
+    now = round(time.time()) - 1.0
+    store(make_snapshot(now + 10**6), make_snapshot(now, place=round(now * 1000) + 10**9 + 1))
+    assert [s["timestamp"] for s in json.loads(get("").body)["snapshots"]] == [now]
 
 
 @pytest.mark.django_db

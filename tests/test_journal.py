@@ -65,11 +65,11 @@ def test_what_was_cleared_does_not_come_back(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_a_journal_that_was_cleared(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "new" / "folder")
+    journal = Journal(tmp_path / "new")
     append(journal, MESSAGES)
     journal.clear()
     journal.close()
-    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    assert list((tmp_path / "new").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -138,6 +138,18 @@ def test_a_disk_that_is_full_is_told_once_leaves_no_half_line_and_is_over_when_t
     assert [record.levelname for record in caplog.records if "journal" in record.name] == ["WARNING", "INFO"]
     journal.close()
     assert Journal(tmp_path).recover() == MESSAGES[:2] + MESSAGES[6:]
+
+
+def test_the_folder_of_the_journal_is_made_but_not_the_one_that_it_is_to_be_in(tmp_path: Path) -> None:
+    """That one may be where a disk is to be mounted."""
+    journal = Journal(tmp_path / "missing" / "journal")
+    append(journal, MESSAGES)
+    assert "No such file or directory" in journal.error
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "missing").mkdir()
+    append(journal, MESSAGES)
+    assert journal.error == ""
+    journal.close()
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_and_no_exception(tmp_path: Path) -> None:
