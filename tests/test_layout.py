@@ -30,8 +30,9 @@ LINES = {
     ],
     "streaming": [
         {"wire", "contract", "checks", "garbage", "apps", "log_filters"},
-        {"publishing", "delivery"},
-        {"runtime"},
+        {"ledger"},
+        {"publishing", "delivery", "roamers"},
+        {"runtime", "torture"},
         {"health", "servers"},
         {"lifespan", "web"},
         {"management"},
