@@ -123,7 +123,8 @@ class Command(BaseCommand):
         found = verdict.comparison
         self.stdout.write(
             f"{found.received} snapshots received over {verdict.connections} connections; "
-            f"history keeps {verdict.kept}.\n{found.holes_told} holes were told ({len(found.told)} snapshots that history has)."
+            f"history keeps {verdict.kept}.\n"
+            f"{found.holes_told} holes were told ({len(found.told)} snapshots that history has)."
         )
         for sentence in verdict.sentences[:MOST_SENTENCES]:
             self.stderr.write(self.style.ERROR(f"  {sentence}"))
