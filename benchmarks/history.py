@@ -42,8 +42,9 @@ def fill(count: int) -> None:
     for start in range(count, 0, -5000):
         SnapshotRecord.objects.bulk_create(
             SnapshotRecord(
+                id=newest_ms - age * step_ms,
                 time_ms=newest_ms - age * step_ms,
-                previous_ms=newest_ms - (age + 1) * step_ms,
+                previous=newest_ms - (age + 1) * step_ms,
                 interval_s=INTERVAL_S,
                 source_system="host",
                 source_ai="redis",

@@ -3,14 +3,14 @@
 The stream outlives the database: where it does not answer in time, the last known choice stands.
 """
 
-import asyncio
 import logging
+import math
 import time
-from concurrent.futures import ThreadPoolExecutor
-
-from django.db import close_old_connections
+from typing import NamedTuple
 
 from metrics.choices import DEFAULT_CHOICES, Choices
+from metrics.database_errors import explain_database_error
+from metrics.database_thread import DatabaseThread
 from metrics.inquiry import Inquiry
 from metrics.models import DataSource
 
@@ -20,13 +20,17 @@ logger = logging.getLogger(__name__)
 WORTH_A_WORD_S = 2.0
 
 
-def read_choices() -> Choices:
+class ReadChoices(NamedTuple):
+    """What the database said, and when that began to be true (monotonic)."""
+
+    choices: Choices
+    asked_at: float
+
+
+def read_choices() -> ReadChoices:
     """Read all rows of DataSource (blocking). Raises django.db.Error where the database fails."""
-    close_old_connections()
-    try:
-        return {**DEFAULT_CHOICES, **DataSource.read_choices()}
-    finally:
-        close_old_connections()
+    asked_at = time.monotonic()
+    return ReadChoices({**DEFAULT_CHOICES, **DataSource.read_choices()}, asked_at)
 
 
 class ChoiceReader:
@@ -34,41 +38,59 @@ class ChoiceReader:
 
     def __init__(self) -> None:
         self.current: Choices = DEFAULT_CHOICES
+        self._read_at = time.monotonic()
         self._failing_since: float | None = None
         self._is_told = False
-        # A thread of its own: a database that hangs takes nobody else's thread with it.
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="choices")
-        self._inquiry = Inquiry(self._ask)
+        self._thread = DatabaseThread("choices")
+        # However rarely is asked, a late answer is what the database said last.
+        self._inquiry = Inquiry(self._ask, keep_s=math.inf)
 
-    async def _ask(self) -> Choices:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, read_choices)
+    @property
+    def age_s(self) -> float:
+        """Seconds since the database was asked for what is `current`, on the monotonic clock.
+
+        Before it has told anything: since this reader was made.
+        """
+        return time.monotonic() - self._read_at
+
+    async def _ask(self) -> ReadChoices:
+        return await self._thread.ask(read_choices)
 
     async def read(self, patience_s: float) -> Choices:
         """Return the choices as the database has them now, or the last known ones after `patience_s` seconds.
 
-        A read that hangs is not waited for again by later calls until it has come back.
+        A database that takes longer each time is heard all the same: what it said to the call before is taken now. A
+        read that hangs is not waited for again by later calls until it has come back.
         """
         try:
-            self.current = await self._inquiry.answer(patience_s)
+            self.current, self._read_at = await self._inquiry.answer(patience_s)
         except Exception as error:  # whatever the database does, the stream goes on; logged once, below
-            self._failing_since = self._failing_since or time.monotonic()
-            # One late answer may be a busy machine; it is worth a word when it is an error, or lasts.
-            lasts = time.monotonic() - self._failing_since > WORTH_A_WORD_S
-            if not self._is_told and (lasts or not isinstance(error, TimeoutError)):
-                self._is_told = True
-                logger.warning(
-                    "The database does not tell which sources to read (%s); the last known choice stands.",
-                    str(error) or type(error).__name__,
-                )
+            self._note_failure(error)
         else:
-            if self._failing_since is not None:
-                away_s = time.monotonic() - self._failing_since
-                is_told, self._is_told, self._failing_since = self._is_told, False, None
-                if is_told:
-                    logger.info("The database tells again which sources to read, after %.0f s.", away_s)
+            self._note_success()
         return self.current
+
+    def _note_failure(self, error: Exception) -> None:
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
+        # One late answer may be a busy machine; it is worth a word when it is an error, or lasts.
+        lasts = time.monotonic() - self._failing_since > WORTH_A_WORD_S
+        if not self._is_told and (lasts or not isinstance(error, TimeoutError)):
+            self._is_told = True
+            logger.warning(
+                "The database does not tell which sources to read; the last known choice stands. %s",
+                explain_database_error(error),
+            )
+
+    def _note_success(self) -> None:
+        if self._failing_since is None:
+            return
+        away_s = time.monotonic() - self._failing_since
+        is_told, self._is_told, self._failing_since = self._is_told, False, None
+        if is_told:
+            logger.info("The database tells again which sources to read, after %.0f s.", away_s)
 
     async def aclose(self) -> None:
         """Let go of the thread; a read under way is not waited for."""
         await self._inquiry.aclose()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._thread.close()

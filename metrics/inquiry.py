@@ -1,51 +1,82 @@
 """Asks something that may hang, at most once at a time, and waits for the answer only so long."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(eq=False, slots=True)
+class Call(Generic[T]):
+    """One asking of the question. `arrived_at`: when it was answered, on the loop's clock."""
+
+    task: "asyncio.Task[T]"
+    is_overdue: bool = False  # somebody has waited for it in vain
+    is_used: bool = False  # somebody got its answer
+    arrived_at: float = math.nan
 
 
 class Inquiry(Generic[T]):
     """One question to a database, a Redis or a device, asked again only when the last one was answered.
 
     However many callers there are and however long the answer takes, one call is under way at most, so that whatever
-    hangs holds one task and one thread, not a growing number of them.
+    hangs holds one task and one thread, not a growing number of them. An answer that comes when nobody waits for it any
+    more is not lost: the next who asks gets it, unless a newer one comes in time. So what is always a little too slow
+    is known all the same, one asking later.
     """
 
-    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[T]], *, keep_s: float = 10.0) -> None:
+        """`keep_s`: seconds after which an answer that nobody has waited for is too old to be used."""
         self._ask = ask
-        self._task: asyncio.Task[T] | None = None
-        self._overdue = False
-
-    async def _run(self) -> T:
-        return await self._ask()
+        self._keep_s = keep_s
+        self._call: Call[T] | None = None
+        self._late: Call[T] | None = None  # answered, and not used yet
 
     async def answer(self, patience_s: float) -> T:
         """Return the answer; the call under way, if there is one, is shared.
 
-        Raises TimeoutError after `patience_s` seconds (at once when an earlier caller has waited in vain for this very
-        call), and whatever the question itself raises.
+        After `patience_s` seconds (at once when an earlier caller has waited in vain for this very call) the answer is
+        the one that came late for an earlier caller; it serves once. Raises TimeoutError where there is none, and
+        whatever the question itself raises.
         """
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
-            self._task.add_done_callback(_retrieve)
-            self._overdue = False
-        done, _ = await asyncio.wait([self._task], timeout=0 if self._overdue else patience_s)
+        call = self._call
+        if call is None or call.task.done():
+            if call is not None and not call.is_used:
+                self._late = call
+            call = self._begin()
+        done, _ = await asyncio.wait([call.task], timeout=0 if call.is_overdue else patience_s)
         if not done:
-            self._overdue = True
-            raise TimeoutError("no answer in time")
-        return self._task.result()
+            call.is_overdue = True
+            late, self._late = self._late, None
+            age_s = math.inf if late is None else asyncio.get_running_loop().time() - late.arrived_at
+            if late is None or age_s > self._keep_s:
+                raise TimeoutError("no answer in time")
+            call = late
+        elif self._late is not None:
+            self._late = None  # this one is newer
+        call.is_used = True
+        return call.task.result()
+
+    def _begin(self) -> Call[T]:
+        loop = asyncio.get_running_loop()
+        call = self._call = Call(loop.create_task(self._run()))
+
+        def note_arrival(task: "asyncio.Task[T]") -> None:
+            call.arrived_at = loop.time()
+            if not task.cancelled():
+                task.exception()  # it is seen, even where nobody waits for it any more
+
+        call.task.add_done_callback(note_arrival)
+        return call
+
+    async def _run(self) -> T:
+        return await self._ask()
 
     async def aclose(self) -> None:
         """Cancel a call under way and wait for its end."""
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=1)
-
-
-def _retrieve(task: asyncio.Task[T]) -> None:
-    """Mark a late failure as seen: nobody may be waiting for it any more, and the next call will say it again."""
-    if not task.cancelled():
-        task.exception()
+        if self._call is not None and not self._call.task.done():
+            self._call.task.cancel()
+            await asyncio.wait([self._call.task], timeout=1)

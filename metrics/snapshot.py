@@ -14,6 +14,9 @@ from metrics.reading import Problem, Readings
 #: Every key of a message in its order, which is part of the contract.
 KEYS = ("timestamp", "datetime", *METRICS, "id", "previous", "interval", "sources", "problems", "observed")
 
+#: The end of the year 9999, Unix seconds: later is not to be written as ISO 8601 with four digits.
+END_OF_CALENDAR = 253_402_300_800.0
+
 
 class EncodedSnapshot(NamedTuple):
     """A snapshot as it travels: encoded once, with its place in the sequence.
@@ -132,16 +135,12 @@ def decode_snapshot(text: str) -> Snapshot:
     """
     try:
         message = json.loads(text)
-        values: dict[str, Value] = {key: message.get(key) for key in METRICS}
-        for key, value in values.items():
-            if value is not None and not can_be_kept(METRICS[key], value):
-                raise ValueError(f"{key} is {value!r}")
         return recall_snapshot(
             id=message["id"],
             previous=message["previous"],
             timestamp=message["timestamp"],
             interval=message["interval"],
-            values=values,
+            values={key: message.get(key) for key in METRICS},
             sources=message["sources"],
             problems=message["problems"],
             observed=message["observed"],
@@ -176,6 +175,11 @@ def recall_snapshot(
     for name, seconds in times.items():
         if type(seconds) not in {int, float} or not math.isfinite(seconds):
             raise ValueError(f"{name} is {seconds!r}, not a number of seconds")
+    if not 0 <= timestamp < END_OF_CALENDAR:
+        raise ValueError(f"timestamp is {timestamp!r}, which is no time between 1970 and 9999")
+    for key, value in values.items():
+        if value is not None and not can_be_kept(METRICS[key], value):
+            raise ValueError(f"{key} is {value!r}")
     return Snapshot(
         id=id,
         previous=previous,

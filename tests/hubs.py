@@ -7,6 +7,7 @@ from django.test import AsyncClient
 from streaming.delivery.hub import Hub
 from streaming.delivery.sending import SteppingSender
 from streaming.runtime import Runtime
+from streaming.wire import Frame
 
 
 def make_hub(**options: Any) -> Hub:
@@ -24,3 +25,9 @@ class RuntimeClient(AsyncClient):
     def _base_scope(self, **request: Any) -> dict[str, Any]:
         scope: dict[str, Any] = super()._base_scope(**request)  # type: ignore[misc]  # left out by the stubs
         return {**scope, "runtime": self._runtime}
+
+
+def make_frame(number: int, previous: int | None = None, *, term: int = 1, text: str = "") -> Frame:
+    """The snapshot with the id `number`; where not said otherwise, it follows the one before and its text is a JSON."""
+    text = text or f'{{"id":{number}}}'
+    return Frame(number, previous if previous is not None or number <= 1 else number - 1, term, text)

@@ -19,8 +19,8 @@ from streaming.delivery.sending import AsgiSender
 from streaming.runtime import Runtime
 from streaming.servers import SERVERS, find_make_sender
 from streaming.servers.internals import Door, needs
-from streaming.wire import Frame
 from tests.conftest import StartServer
+from tests.hubs import make_frame
 
 LIVE = "/stream/live"
 
@@ -51,11 +51,11 @@ def test_the_stream_is_a_channels_consumer_behind_the_usual_routers() -> None:
 def test_channels_own_client_gets_the_newest_snapshot_then_each_new_one() -> None:
     async def scenario() -> None:
         runtime = Runtime()
-        await runtime.hub.pass_on(Frame(1.0, None, "first"))
+        await runtime.hub.pass_on(make_frame(1, text="first"))
         client = WebsocketCommunicator(make_application(runtime), LIVE)
         assert await client.connect() == (True, None)
         assert await client.receive_from() == "first"
-        await runtime.hub.pass_on(Frame(2.0, 1.0, "second"))
+        await runtime.hub.pass_on(make_frame(2, text="second"))
         assert await client.receive_from() == "second"
         await client.send_to(text_data="ignored")
         assert await client.receive_nothing()
@@ -68,17 +68,17 @@ def test_channels_own_client_gets_the_newest_snapshot_then_each_new_one() -> Non
 def test_it_resumes_by_since_and_refuses_one_that_is_none() -> None:
     async def scenario() -> None:
         runtime = Runtime()
-        for number in (1, 2, 3):
-            await runtime.hub.pass_on(Frame(float(number), number - 1.0, str(number)))
-        client = WebsocketCommunicator(make_application(runtime), f"{LIVE}?since=1")
+        for number in range(1735174460001, 1735174460004):
+            await runtime.hub.pass_on(make_frame(number, text=str(number)))
+        client = WebsocketCommunicator(make_application(runtime), f"{LIVE}?since=1735174460001")
         await client.connect()
-        assert [await client.receive_from(), await client.receive_from()] == ["2", "3"]
+        assert [await client.receive_from(), await client.receive_from()] == ["1735174460002", "1735174460003"]
         await client.disconnect()
         client = WebsocketCommunicator(make_application(runtime), f"{LIVE}/?since=yesterday")
         await client.connect()
         closing = await client.receive_output()
         assert (closing["type"], closing["code"]) == ("websocket.close", 4400)
-        assert "since=1735174460.123" in closing["reason"]
+        assert "since=1735174460123" in closing["reason"]
         await client.disconnect()
 
     run(scenario)
@@ -103,7 +103,7 @@ def test_two_runtimes_in_one_process_are_two_streams() -> None:
         clients = [WebsocketCommunicator(make_application(runtime), LIVE) for runtime in (first, second)]
         for client in clients:
             await client.connect()
-        await first.hub.pass_on(Frame(1.0, None, "of the first"))
+        await first.hub.pass_on(make_frame(1, text="of the first"))
         assert await clients[0].receive_from() == "of the first"
         assert await clients[1].receive_nothing()
         for client in clients:
@@ -176,7 +176,7 @@ def test_of_a_server_that_nobody_looked_into_each_send_runs_in_a_task() -> None:
         runtime = Runtime()
         assert runtime.hub.make_sender is AsgiSender
         runtime.hub.join(send)
-        await runtime.hub.pass_on(Frame(1.0, None, "first"))
+        await runtime.hub.pass_on(make_frame(1, text="first"))
         while not tasks:  # noqa: ASYNC110
             await asyncio.sleep(0)
         assert tasks[0] is not asyncio.current_task()

@@ -16,8 +16,8 @@ from streaming.delivery.sending import SteppingSender
 from streaming.garbage import COLLECT_AFTER
 from streaming.publishing.publisher import Publisher
 from streaming.runtime import Runtime
-from streaming.wire import GROUP, Frame
-from tests.hubs import make_hub
+from streaming.wire import GROUP
+from tests.hubs import make_frame, make_hub
 
 CLIENTS = 500
 
@@ -48,9 +48,9 @@ def test_a_sweep_makes_no_task_and_no_thread_hop_and_shares_one_message(monkeypa
 
         loop.set_task_factory(count_task)
         monkeypatch.setattr(loop, "run_in_executor", lambda *call: threads.append(call))
-        frame = Frame(1.0, None, "{}")
+        frame = make_frame(1)
         await hub.pass_on(frame)
-        await hub.pass_on(Frame(2.0, 1.0, "{}"))
+        await hub.pass_on(make_frame(2))
         assert tasks == []
         assert threads == []
         assert all(inbox.messages[0] is frame.asgi_message for inbox in inboxes)
@@ -115,7 +115,7 @@ def test_a_stuck_client_costs_one_task_however_many_snapshots_pass(monkeypatch: 
         hub.join(quick.send)
         before = len(asyncio.all_tasks())
         for number in range(1, 101):
-            await hub.pass_on(Frame(float(number), None, "{}"))
+            await hub.pass_on(make_frame(number))
         assert len(asyncio.all_tasks()) == before + 1
         assert len(quick.messages) == 100
         for client in tuple(hub.clients):
@@ -145,7 +145,7 @@ def test_what_ended_connections_leave_behind_is_collected_once_they_are_many(
         del inbox
         if is_draining:
             await hub.drain(0)
-        await hub.pass_on(Frame(1.0, None, "{}"))
+        await hub.pass_on(make_frame(1))
         assert all(inbox() is None for inbox in remains) is is_collected
 
     gc.disable()
@@ -169,7 +169,7 @@ def test_a_sweep_lets_others_have_a_turn() -> None:
                 await asyncio.sleep(0)
 
         other = asyncio.create_task(take_turns())
-        await hub.pass_on(Frame(1.0, None, "{}"))
+        await hub.pass_on(make_frame(1))
         other.cancel()
         assert turns >= 20_000 / 40 - 1
 

@@ -1,38 +1,44 @@
 """History: what is written is what was published, and what is asked of it is answered."""
 
-import asyncio
 import csv
 import io
 import json
-import sqlite3
-from collections.abc import Callable, Iterator
+import math
+import re
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import connection
 from django.db.models import QuerySet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metrics.catalogue import CATALOGUE, Group, SourceKind
-from metrics.history import writer as writing
+from metrics.history import readable
 from metrics.history.buckets import summarise
 from metrics.history.export import export_csv, export_json, export_records
-from metrics.history.reader import read_between, read_newest
-from metrics.history.writer import HistoryWriter
+from metrics.history.reader import read_between, read_newest, read_newest_term_and_id
 from metrics.models import SnapshotRecord, SourceSwitch
 from metrics.reading import Problem
-from metrics.snapshot import Snapshot
+from metrics.snapshot import Snapshot, next_id
 
 START = 1_735_174_460.0
+START_ID = 1_735_174_460_000
+TERM = 4
 
 
-def make_snapshot(timestamp: float, **values: Any) -> Snapshot:
-    """A snapshot of which only what a test cares about is given; the rest is null and missing."""
+def make_snapshot(timestamp: float, *, place: int | None = None, **values: Any) -> Snapshot:
+    """A snapshot of which only what a test cares about is given; the rest is null and missing.
+
+    Its id is its time, or `place`.
+    """
+    own = next_id(None, timestamp) if place is None else place
     return Snapshot(
+        id=own,
+        previous=own - 3000,
         timestamp=timestamp,
-        previous=round(timestamp - 3, 3),
         interval=3.0,
         values={metric.key: values.get(metric.key) for metric in CATALOGUE},
         sources={Group.SYSTEM: SourceKind.HOST, Group.AI: SourceKind.MOCK, Group.PORTFOLIO: SourceKind.REDIS},
@@ -42,125 +48,108 @@ def make_snapshot(timestamp: float, **values: Any) -> Snapshot:
 
 
 def store(*snapshots: Snapshot) -> None:
-    SnapshotRecord.objects.bulk_create([SnapshotRecord.from_snapshot(snapshot) for snapshot in snapshots])
+    SnapshotRecord.objects.bulk_create([SnapshotRecord.from_snapshot(snapshot, TERM) for snapshot in snapshots])
 
 
 @pytest.mark.django_db
 def test_a_snapshot_comes_back_as_the_very_message_that_was_published() -> None:
     snapshot = make_snapshot(START + 0.123, cpu=56.21, latency=158, regime="bull", pnl=-0.01, exposure=0.62)
     store(snapshot)
-    assert read_newest(1) == [snapshot.to_encoded()]
+    assert read_newest(1) == [snapshot.to_encoded(TERM)]
 
 
 @pytest.mark.django_db
 def test_newest_and_between_are_oldest_first_and_between_is_exclusive() -> None:
     store(*(make_snapshot(START + 3 * n) for n in range(6)))
-    assert [m.timestamp for m in read_newest(2)] == [START + 12, START + 15]
-    assert [m.timestamp for m in read_between(START, START + 9)] == [START + 3, START + 6]
+    assert [m.id - START_ID for m in read_newest(2)] == [12_000, 15_000]
+    assert [m.id - START_ID for m in read_between(START_ID, START_ID + 9000)] == [3000, 6000]
+    assert [m.id - START_ID for m in read_between(START_ID + 9000, None)] == [12_000, 15_000]
+    assert [m.id - START_ID for m in read_between(START_ID, None, limit=2)] == [3000, 6000]
+    assert read_newest_term_and_id() == (TERM, START_ID + 15_000)
 
 
-# --- writing ---
+@pytest.mark.django_db
+def test_order_is_by_id_whatever_the_clock_said() -> None:
+    store(make_snapshot(START + 3600, place=START_ID), make_snapshot(START, place=START_ID + 1))
+    assert [m.id for m in read_newest(2)] == [START_ID, START_ID + 1]
+    assert [m.id for m in read_between(START_ID, None)] == [START_ID + 1]
 
 
-def run_writer(scenario: Any, **options: Any) -> None:
-    """Run `scenario(writer)` on a loop, and close the writer."""
-
-    async def run() -> None:
-        writer = HistoryWriter(retention_s=options.pop("retention_s", 1e9), **options)
-        try:
-            await scenario(writer)
-        finally:
-            await writer.aclose()
-
-    asyncio.run(run())
+# --- ranges of time, when clocks were set ---
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - any condition, polled
-            await asyncio.sleep(0.001)
+def set_back() -> list[Snapshot]:
+    """2500 snapshots at a clock that was set back by 1000 s after the first 1500: their times overlap."""
+    times = [*range(1500), *range(500, 1500)]
+    return [make_snapshot(START + seconds, place=START_ID + 1000 * n, cpu=1.5) for n, seconds in enumerate(times)]
 
 
-def stored_times() -> list[float]:
-    return [record.timestamp for record in SnapshotRecord.objects.order_by("time_ms")]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_what_waits_for_a_database_that_is_away_is_written_oldest_first_when_it_is_back(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.django_db
+@pytest.mark.parametrize(("first", "last"), [(0, 1500), (500, 1500), (700, 800), (1400, 1500), (0, 10), (1499, 1500)])
+def test_a_range_has_every_snapshot_of_that_time_once_in_order_though_a_clock_was_set_back(
+    first: int, last: int
 ) -> None:
-    written: list[float] = []
-    is_away = True
-    write = writing.write
-
-    def fail_then_write(records: list[SnapshotRecord]) -> None:
-        if is_away:
-            raise OperationalError("database is locked")
-        written.extend(record.timestamp for record in records)
-        write(records)
-
-    monkeypatch.setattr(writing, "write", fail_then_write)
-    monkeypatch.setattr(writing, "RETRY_S", 0.01)
-
-    async def scenario(writer: HistoryWriter) -> None:
-        nonlocal is_away
-        running = asyncio.create_task(writer.run())
-        for n in range(500):
-            writer.add(make_snapshot(START + n))
-        await until(lambda: writer.error is not None)
-        assert writer.waiting == 500
-        is_away = False
-        await until(lambda: not writer.waiting)
-        assert writer.error is None
-        running.cancel()
-        await asyncio.wait([running])
-
-    run_writer(scenario)
-    assert written == [START + n for n in range(500)]
-    assert stored_times() == written
+    snapshots = set_back()
+    store(*snapshots)
+    answer = json.loads("".join(export_json(START + first, START + last, None)))
+    expected = [s.id for s in snapshots if START + first <= s.timestamp < START + last]
+    assert [message["id"] for message in answer["snapshots"]] == expected
+    rows = chain.from_iterable(summarise(START + first, START + last, 7))
+    assert sum(row["count"] for row in rows) == len(expected)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_only_past_the_bound_are_the_oldest_given_up_and_counted() -> None:
-    async def scenario(writer: HistoryWriter) -> None:
-        for n in range(15):
-            writer.add(make_snapshot(START + n))
-        assert writer.waiting == 10
-        assert writer.given_up == 5
-
-    run_writer(scenario, capacity=10)
-    assert stored_times() == [START + n for n in range(5, 15)]
+@pytest.mark.django_db
+def test_the_last_of_a_bucket_is_the_last_that_was_published() -> None:
+    store(make_snapshot(START + 9, place=START_ID, cpu=1.0), make_snapshot(START, place=START_ID + 1, cpu=2.0))
+    ((row,),) = summarise(START, START + 10, 3600)
+    assert row["cpu"]["last"] == 2.0
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_snapshot_that_is_there_already_stays_as_it_is() -> None:
-    store(make_snapshot(START, cpu=1.0))
-
-    async def scenario(writer: HistoryWriter) -> None:
-        writer.add(make_snapshot(START, cpu=2.0))
-        writer.add(make_snapshot(START + 1, cpu=3.0))
-
-    run_writer(scenario)
-    assert list(SnapshotRecord.objects.order_by("time_ms").values_list("cpu", flat=True)) == [1.0, 3.0]
+@pytest.mark.django_db
+def test_csv_has_the_place_in_the_sequence() -> None:
+    store(make_snapshot(START))
+    (line,) = csv.DictReader(io.StringIO("".join(export_csv(START, START + 10, None))))
+    assert (line["id"], line["previous"]) == (str(START_ID), str(START_ID - 3000))
 
 
-@pytest.mark.django_db(transaction=True)
-def test_retention_deletes_what_is_too_old_in_small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps: list[int] = []
-    prune = writing.prune
-    monkeypatch.setattr(writing, "prune", lambda before: steps.append(prune(before)) or steps[-1])
-    store(*(make_snapshot(START + n) for n in range(450)))
+# --- rows that cannot be read ---
 
-    async def scenario(writer: HistoryWriter) -> None:
-        running = asyncio.create_task(writer.run())
-        writer.add(make_snapshot(4e9))
-        await until(lambda: bool(steps) and steps[-1] < writing.BATCH)
-        running.cancel()
-        await asyncio.wait([running])
+HARM: list[dict[str, Any]] = [
+    {"source_ai": "kafka"},
+    {"problems": "{"},
+    {"problems": "[]"},
+    {"problems": '{"cpu": "tired"}'},
+    {"observed": "null"},
+    {"observed": '{"ai": "now"}'},
+    {"time_ms": 10**17},
+    {"pnl": math.inf},
+]
 
-    run_writer(scenario, retention_s=60)
-    assert steps == [200, 200, 50]
-    assert stored_times() == [4e9]
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("harm", HARM)
+def test_a_row_that_cannot_be_read_is_left_out_and_named_once(
+    harm: dict[str, Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readable, "_named", set())
+    store(*(make_snapshot(START + n, cpu=1.0) for n in range(4)))
+    SnapshotRecord.objects.filter(id=START_ID + 3000).update(**harm)
+    SnapshotRecord.objects.filter(id=START_ID + 1000).update(**harm)
+    readable_ids = [START_ID, START_ID + 2000]
+    for _ in range(2):
+        assert [m.id for m in read_newest(10)] == readable_ids
+        assert [m.id for m in read_between(0, None)] == readable_ids
+        assert [m.id for m in read_between(START_ID, None, limit=1)] == [START_ID + 2000]
+        answer = json.loads("".join(export_json(START, START + 10**15 / 1000, None)))
+        assert [m["id"] for m in answer["snapshots"]] == readable_ids
+        lines = csv.DictReader(io.StringIO("".join(export_records(every_record()))))
+        assert [int(line["id"]) for line in lines] == readable_ids
+        assert sum(row["count"] for row in chain.from_iterable(summarise(START, START + 10, 3600))) >= 2
+    assert len(caplog.records) == 2
+    assert {f"snapshot {START_ID + 1000} in history", f"snapshot {START_ID + 3000} in history"} == {
+        re.search(r"snapshot \d+ in history", record.getMessage()).group()  # type: ignore[union-attr]
+        for record in caplog.records
+    }
 
 
 # --- summaries ---
@@ -292,14 +281,13 @@ def every_record() -> QuerySet[SnapshotRecord]:
     return SnapshotRecord.objects.all()
 
 
-def test_sqlite_keeps_the_table_itself_in_the_order_of_time(django_db_blocker: Any) -> None:
-    """The key must be SQLite's own row id: any other key is an index beside the table, twice as slow for ranges."""
-    from django.core.management import call_command
-
-    sql = io.StringIO()
-    with django_db_blocker.unblock():
-        call_command("sqlmigrate", "metrics", "0003", stdout=sql)
-    database = sqlite3.connect(":memory:")
-    database.executescript(sql.getvalue())
-    plan = database.execute("EXPLAIN QUERY PLAN SELECT * FROM metrics_snapshotrecord WHERE time_ms > 5").fetchall()
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="asks SQLite how it would read")
+@pytest.mark.parametrize("where", ["id > 5 ORDER BY id", "id > 5 AND id < 9 AND time_ms + 0 > 5 ORDER BY id"])
+def test_sqlite_keeps_the_table_itself_in_the_order_of_ids(where: str) -> None:
+    """The key must be SQLite's own row id: any other key is an index beside the table, twice as slow for stretches."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN SELECT * FROM metrics_snapshotrecord WHERE {where}")
+        plan = cursor.fetchall()
+    assert len(plan) == 1
     assert "INTEGER PRIMARY KEY" in plan[0][3]

@@ -2,6 +2,7 @@
 every interleaving."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -9,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming.delivery.hub import Hub
-from streaming.wire import Frame
-from tests.hubs import make_hub
+from tests.hubs import make_frame, make_hub
 
 Event = Mapping[str, Any]
 
@@ -34,8 +34,14 @@ class Connection:
         self._may_send.set()
 
     @property
-    def texts(self) -> list[str]:
-        return [event["text"] for event in self.events if event["type"] == "websocket.send"]
+    def ids(self) -> list[int]:
+        return [json.loads(event["text"])["id"] for event in self.events if event["type"] == "websocket.send"]
+
+    @property
+    def holes(self) -> list[dict[str, int]]:
+        """What it was told that it cannot have."""
+        said = [json.loads(event["text"]) for event in self.events if event["type"] == "websocket.send"]
+        return [message["missed"] for message in said if "missed" in message]
 
     @property
     def codes(self) -> list[int]:
@@ -52,7 +58,7 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
 
 async def publish(hub: Hub, *numbers: int) -> None:
     for number in numbers:
-        await hub.pass_on(Frame(float(number), number - 1.0 if number > 1 else None, str(number)))
+        await hub.pass_on(make_frame(number))
 
 
 async def until(claim: Callable[[], bool]) -> None:
@@ -65,9 +71,9 @@ def test_a_new_connection_gets_the_latest_snapshot_at_once_and_then_every_new_on
         hub, connection = make_hub(), Connection()
         await publish(hub, 1, 2)
         hub.join(connection.send)
-        assert connection.texts == ["2"]
+        assert connection.ids == [2]
         await publish(hub, 3, 4)
-        assert connection.texts == ["2", "3", "4"]
+        assert connection.ids == [2, 3, 4]
 
     run(scenario)
 
@@ -76,24 +82,24 @@ def test_who_connects_before_the_first_snapshot_gets_the_first() -> None:
     async def scenario() -> None:
         hub, connection = make_hub(), Connection()
         hub.join(connection.send)
-        assert connection.texts == []
+        assert connection.ids == []
         await publish(hub, 1)
-        assert connection.texts == ["1"]
+        assert connection.ids == [1]
 
     run(scenario)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.floats(0, 12, allow_nan=False))
-def test_since_gives_what_came_after_it_oldest_first_and_goes_live(since: float) -> None:
+@given(st.integers(0, 12))
+def test_since_gives_what_came_after_it_oldest_first_and_goes_live(since: int) -> None:
     async def scenario() -> None:
-        hub, connection = make_hub(keep=8), Connection()
+        hub, connection = make_hub(keep=10), Connection()
         await publish(hub, *range(1, 11))
         client = hub.join(connection.send, since=since)
-        await until(lambda: not client.is_catching_up)
+        await until(lambda: not client.is_behind)
         await publish(hub, 11, 12)
-        kept = [n for n in range(3, 11) if n > since]  # 8 are kept; what is older is gone
-        assert connection.texts == [str(n) for n in (*kept, 11, 12)]
+        kept = [n for n in range(1, 11) if n > since]
+        assert connection.ids == [*kept, *(n for n in (11, 12) if n > since)]
 
     run(scenario)
 
@@ -103,7 +109,7 @@ def test_a_snapshot_that_comes_twice_or_late_is_dropped() -> None:
         hub, connection = make_hub(), Connection()
         hub.join(connection.send)
         await publish(hub, 1, 2, 2, 1, 3)
-        assert connection.texts == ["1", "2", "3"]
+        assert connection.ids == [1, 2, 3]
         assert hub.dropped == 2
 
     run(scenario)
@@ -116,26 +122,28 @@ def test_a_slow_connection_holds_up_nobody_and_catches_up_in_order() -> None:
         hub.join(quick.send)
         slow.fill()
         await publish(hub, 1, 2, 3, 4, 5)
-        assert quick.texts == ["1", "2", "3", "4", "5"]
-        assert slow.texts == []
+        assert quick.ids == [1, 2, 3, 4, 5]
+        assert slow.ids == []
         slow.drain()
-        await until(lambda: not client.is_catching_up)
-        assert slow.texts == quick.texts
+        await until(lambda: not client.is_behind)
+        assert slow.ids == quick.ids
         await publish(hub, 6)
-        assert slow.texts == quick.texts
+        assert slow.ids == quick.ids
 
     run(scenario)
 
 
-def test_a_connection_slower_than_what_is_kept_goes_on_with_the_oldest_there_is() -> None:
+def test_a_connection_slower_than_what_is_kept_goes_on_with_the_oldest_there_is_and_is_told() -> None:
     async def scenario() -> None:
         hub, slow = make_hub(keep=3), Connection()
         client = hub.join(slow.send)
         slow.fill()
         await publish(hub, *range(1, 11))
+        assert hub.recent.oldest is not None
         slow.drain()
-        await until(lambda: not client.is_catching_up)
-        assert slow.texts == ["1", "8", "9", "10"]  # the first was under way already
+        await until(lambda: not client.is_behind)
+        assert slow.ids == [1, *range(hub.recent.oldest.id, 11)]  # the first was under way already
+        assert slow.holes == [{"after": 1, "before": hub.recent.oldest.id}]
 
     run(scenario)
 
@@ -152,8 +160,8 @@ def test_a_connection_that_takes_nothing_is_closed_with_1013_and_forgotten() -> 
         await until(lambda: stuck.codes == [1013])
         assert len(hub.clients) == 1
         await publish(hub, 3)
-        assert stuck.texts == []
-        assert quick.texts == ["1", "2", "3"]
+        assert stuck.ids == []
+        assert quick.ids == [1, 2, 3]
 
     run(scenario)
 
@@ -169,7 +177,7 @@ def test_a_connection_that_turns_out_to_be_closed_is_forgotten_and_costs_the_oth
             hub.join(broken)
         hub.join(quick.send)
         await publish(hub, 1, 2)
-        assert quick.texts == ["1", "2"]
+        assert quick.ids == [1, 2]
         assert len(hub.clients) == 1
 
     run(scenario)
@@ -205,7 +213,7 @@ def test_who_leaves_is_sent_nothing_more_and_leaves_no_task_behind() -> None:
         await publish(hub, 3)
         await until(lambda: asyncio.all_tasks() == before)
         stuck.drain()
-        assert connection.texts == ["1", "2"]
+        assert connection.ids == [1, 2]
         assert stuck.events == []
         assert hub.clients == set()
 

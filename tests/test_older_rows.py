@@ -22,6 +22,7 @@ from streaming.contract import find_violations
 from streaming.health import describe_groups, find_reasons
 
 NOW = 1_735_174_460.0
+NOW_MS = 1_735_174_460_000
 AI = {metric.key for metric in metrics_of(Group.AI)}
 
 
@@ -30,7 +31,7 @@ def store(**columns: object) -> SnapshotRecord:
     absent = {*AI, "risk"}
     values = {key: metric.fallback for key, metric in METRICS.items() if key not in absent}
     known = {"source_system": "host", "source_portfolio": "redis", "problem_count": 0, "problems": "{}"}
-    row = {"time_ms": round(NOW * 1000), "interval_s": 3.0, "observed": "{}", **known, **values, **columns}
+    row = {"id": NOW_MS, "time_ms": NOW_MS, "interval_s": 3.0, "observed": "{}", **known, **values, **columns}
     return SnapshotRecord.objects.create(**row)
 
 
@@ -68,7 +69,7 @@ def test_summaries_and_csv_leave_the_source_empty() -> None:
 @pytest.mark.django_db
 def test_a_bucket_in_which_the_group_began_has_its_source() -> None:
     store()
-    store(time_ms=round(NOW * 1000) + 3000, source_ai="mock")
+    store(id=NOW_MS + 3000, time_ms=NOW_MS + 3000, source_ai="mock")
     ((row,),) = summarise(math.floor(NOW / 3600) * 3600, NOW + 60, 3600)
     assert row["sources"]["ai"] == ["mock"]
 
@@ -89,7 +90,7 @@ def test_a_row_of_a_group_that_this_version_does_not_know_is_left_alone() -> Non
     """A newer version beside this one has created it: staff's choice for the other groups still counts."""
     DataSource.objects.create(group="orders", kind="mock")
     DataSource.objects.filter(group="ai").update(kind="redis")
-    choices = read_choices()
+    choices = read_choices().choices
     assert set(choices) == set(Group)
     assert choices[Group.AI].kind is SourceKind.REDIS
     assert DataSource.objects.filter(group="orders").exists()

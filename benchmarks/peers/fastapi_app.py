@@ -21,7 +21,7 @@ async def live(websocket: WebSocket) -> None:
         while True:
             payload = make_payload(previous, INTERVAL_S)
             await websocket.send_json(payload)
-            previous = payload["timestamp"]
+            previous = payload["id"]
             await asyncio.sleep(INTERVAL_S)
     except WebSocketDisconnect:
         pass

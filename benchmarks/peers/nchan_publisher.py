@@ -18,7 +18,7 @@ def main() -> None:
         payload = make_payload(previous, interval_s)
         server.request("POST", "/publish", json.dumps(payload, separators=(",", ":")))
         server.getresponse().read()
-        previous = payload["timestamp"]
+        previous = payload["id"]
         due = max(due + interval_s, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
 

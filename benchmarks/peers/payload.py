@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from metrics.catalogue import CATALOGUE, Group, SourceKind, Value
-from metrics.snapshot import Snapshot
+from metrics.snapshot import Snapshot, next_id
 
 #: Values as long as real ones; a metric that is not here sends its fallback.
 VALUES: dict[str, Value] = {
@@ -21,14 +21,13 @@ VALUES: dict[str, Value] = {
 }
 
 
-def make_payload(previous: float | None, interval_s: float) -> dict[str, Any]:
-    """A snapshot of now; `previous` is the timestamp of the one before, Unix seconds."""
-    timestamp = round(time.time(), 3)
-    if previous is not None:
-        timestamp = max(timestamp, round(previous + 0.001, 3))
+def make_payload(previous: int | None, interval_s: float) -> dict[str, Any]:
+    """A snapshot of now; `previous` is the id of the one before."""
+    now = time.time()
     return Snapshot(
-        timestamp=timestamp,
+        id=next_id(previous, now),
         previous=previous,
+        timestamp=round(now, 3),
         interval=interval_s,
         values={metric.key: VALUES.get(metric.key, metric.fallback) for metric in CATALOGUE},
         sources=dict.fromkeys(Group, SourceKind.MOCK),

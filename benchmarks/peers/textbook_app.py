@@ -29,7 +29,7 @@ async def publish() -> None:
     while True:
         payload = make_payload(previous, INTERVAL_S)
         await layer.group_send(GROUP, {"type": "snapshot", "payload": payload})
-        previous = payload["timestamp"]
+        previous = payload["id"]
         await asyncio.sleep(INTERVAL_S)
 
 

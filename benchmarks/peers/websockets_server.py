@@ -31,7 +31,7 @@ async def main() -> None:
         while True:
             payload = make_payload(previous, interval_s)
             broadcast(connections, json.dumps(payload, separators=(",", ":")))
-            previous = payload["timestamp"]
+            previous = payload["id"]
             due = max(due + interval_s, loop.time())
             await asyncio.sleep(due - loop.time())
 

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from metrics.catalogue import METRICS, Group, SourceKind, metrics_of
 from metrics.choices import DEFAULT_CHOICES, Choices
+from metrics.history.readable import read_snapshots
 from metrics.models import DataSource, SnapshotRecord
 from metrics.reading import Problem, Reading
 from metrics.snapshot import Snapshot
@@ -53,10 +54,10 @@ class Columns:
     def readings(self) -> Mapping[Group, Reading]:
         rows = DataSource.read_choices()
         readings = dict(async_to_sync(read_now)({**DEFAULT_CHOICES, **rows}))
-        published = SnapshotRecord.objects.first()
+        published = next(read_snapshots(SnapshotRecord.objects.all()[:1]), None)
         for group, choice in rows.items():  # what is simulated is what the publisher made up, not another sample
-            if choice.kind is SourceKind.MOCK and published and getattr(published, group.source_column) == choice.kind:
-                readings[group] = reading_of(published.to_snapshot(), group)
+            if choice.kind is SourceKind.MOCK and published and published.sources.get(group) == choice.kind:
+                readings[group] = reading_of(published, group)
         return readings
 
     @admin.display(description="source")

@@ -14,6 +14,7 @@ from django.utils.functional import cached_property
 from metrics.catalogue import METRICS, Group, SourceKind
 from metrics.history.export import export_records
 from metrics.history.export_gate import TooManyExportsError
+from metrics.history.readable import read_snapshots
 from metrics.history.response import answer_with, format_for_files
 from metrics.models import SnapshotRecord, SourceSwitch
 from metrics.reading import Problem
@@ -70,10 +71,10 @@ class TimeRange(admin.SimpleListFilter):
         return [(key, label) for key, (label, _) in RANGES.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Filter by the key, which is the time."""
+        """Filter by the time; an id is never lower than its time in ms, which says where the key's index may end."""
         if (chosen := self.value()) in RANGES:
-            since = timezone.now().timestamp() - RANGES[chosen][1]
-            return queryset.filter(time_ms__gte=to_ms(since))
+            since_ms = to_ms(timezone.now().timestamp() - RANGES[chosen][1])
+            return queryset.filter(id__gte=since_ms, time_ms__gte=since_ms)
         return queryset
 
 
@@ -149,15 +150,18 @@ class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
 
     @admin.display(description="time (UTC)")
     def time(self, record: SnapshotRecord) -> str:
-        return format_time(record.timestamp)
+        return record.shown_time
 
     @admin.display(description="sources")
     def sources(self, record: SnapshotRecord) -> str:
-        return ", ".join(f"{group}: {kind}" for group, kind in record.to_snapshot().sources.items())
+        kinds = {group: getattr(record, group.source_column) for group in Group}
+        return ", ".join(f"{group}: {kind}" for group, kind in kinds.items() if kind)
 
     @admin.display(description="problems")
     def problems_text(self, record: SnapshotRecord) -> str:
-        return ", ".join(f"{key} {problem}" for key, problem in record.to_snapshot().problems.items()) or "none"
+        for snapshot in read_snapshots([record]):
+            return ", ".join(f"{key} {problem}" for key, problem in snapshot.problems.items()) or "none"
+        return "cannot be read"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[SnapshotRecord], search_term: str

@@ -23,7 +23,8 @@ def summarise(start: float, end: float, step_s: float) -> Iterator[list[Row]]:
     At most PAGE rows at a time, and without a connection while none is asked for. A row has `time` (the bucket's start,
     a multiple of `step_s`, Unix seconds), `count`, `problems` (summed), `sources` (the kinds that occur, by group;
     without groups that did not exist yet), `min`, `mean`, `max` and `last` for each number, `last` for each text: the
-    value in the bucket's last snapshot, null where it was. Blocking. Raises django.db.Error.
+    value in the bucket's last snapshot (in their order, not by their clock), null where it was. Blocking. Raises
+    django.db.Error.
     """
     step_ms = max(round(step_s * 1000), 1)
     bounds = find_pages(to_ms(start), to_ms(end), step_ms)
@@ -48,13 +49,12 @@ def summarise_page(start_ms: int, end_ms: int, step_ms: int) -> list[Row]:
         SnapshotRecord.objects.filter(time_ms__gte=start_ms, time_ms__lt=end_ms)
         .annotate(bucket=bucket)
         .values("bucket")
-        .annotate(count=Count("time_ms"), problems_sum=Sum("problem_count"), last_ms=Max("time_ms"), **AGGREGATES)
+        .annotate(count=Count("id"), problems_sum=Sum("problem_count"), last_id=Max("id"), **AGGREGATES)
         .order_by("bucket")
     )
     keys = [metric.key for metric in CATALOGUE]
-    last_ms = [row["last_ms"] for row in buckets]
-    last_rows = read_whole(SnapshotRecord.objects.filter(time_ms__in=last_ms).values("time_ms", *keys))
-    last = {row["time_ms"]: row for row in last_rows}
+    last_ids = [row["last_id"] for row in buckets]
+    last = {row["id"]: row for row in read_whole(SnapshotRecord.objects.filter(id__in=last_ids).values("id", *keys))}
     return [
         {
             "time": row["bucket"] * step_ms / 1000,
@@ -65,10 +65,10 @@ def summarise_page(start_ms: int, end_ms: int, step_ms: int) -> list[Row]:
                 for group in Group
                 if row[f"{group}_first"]  # null where the group did not exist in all of the bucket
             },
-            **{metric.key: summary_of(metric.key, row, last[row["last_ms"]]) for metric in CATALOGUE},
+            **{metric.key: summary_of(metric.key, row, last[row["last_id"]]) for metric in CATALOGUE},
         }
         for row in buckets
-        if row["last_ms"] in last  # not deleted for its age a moment ago
+        if row["last_id"] in last  # not deleted for its age a moment ago
     ]
 
 

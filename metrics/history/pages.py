@@ -11,6 +11,7 @@ from typing import TypeVar
 from django.db import close_old_connections
 from django.db.models import QuerySet
 
+from metrics.history.readable import read_snapshots
 from metrics.models import SnapshotRecord
 from metrics.snapshot import Snapshot
 
@@ -33,23 +34,26 @@ def read_whole(rows: Iterable[Item]) -> list[Item]:
 
 
 def read_pages(
-    records: QuerySet[SnapshotRecord], encode: Callable[[list[Snapshot]], str], after_ms: int = -1
+    records: QuerySet[SnapshotRecord], encode: Callable[[list[Snapshot]], str], after: int = -1
 ) -> Iterator[str]:
-    """The snapshots of `records` with time_ms > `after_ms`, oldest first: what `encode` makes of each page (blocking).
+    """The snapshots of `records` with an id > `after`, in their order: what `encode` makes of each page (blocking).
 
-    Each page begins after the key of the one before: what is written or deleted meanwhile moves nothing. Between two
-    pages only their text is held, a tenth of the snapshots' memory. Raises django.db.Error.
+    Each page begins after the key of the one before: what is written or deleted meanwhile moves nothing, nor does a
+    clock that was set. Rows that cannot be read are left out. Between two pages only their text is held, a tenth of the
+    snapshots' memory. Raises django.db.Error.
     """
     count = PAGE
     while count == PAGE:
         # Where there are two lower bounds (`records` may have one), SQLite seeks by the first and reads all rows up to
         # the second: 12 ms instead of 2 for the last page of 200,000 rows. So ours comes first.
-        rest = SnapshotRecord.objects.filter(time_ms__gt=after_ms) & records
-        records_read = read_whole(rest.order_by("time_ms")[:PAGE])
-        if not records_read:
+        rest = SnapshotRecord.objects.filter(id__gt=after) & records
+        rows = read_whole(rest.order_by("id")[:PAGE])
+        if not rows:
             return
-        count, after_ms = len(records_read), records_read[-1].time_ms
+        count, after = len(rows), rows[-1].id
         with encoding:
-            text = encode([record.to_snapshot() for record in records_read])
-        del records_read
-        yield text
+            page = list(read_snapshots(rows))
+            text = encode(page) if page else ""
+        del rows, page
+        if text:
+            yield text

@@ -1,21 +1,25 @@
 """Writes published snapshots into the database without anybody waiting for it.
 
-What the database does not take is held in memory, oldest first, and caught up when it does. Only when more than
-`capacity` snapshots wait are the oldest given up, counted and logged.
+What the database does not take is held in memory and in a journal, oldest first, and caught up when it does. Only when
+more than `capacity` snapshots wait are the oldest given up, counted and logged.
 """
 
 import asyncio
 import logging
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from itertools import islice
+from typing import NamedTuple
 
+from django.db import DataError, IntegrityError
 from django.db import Error as DatabaseError
-from django.db import close_old_connections
 
-from metrics.models import SnapshotRecord
-from metrics.snapshot import Snapshot, to_ms
+from metrics.database_errors import explain_database_error
+from metrics.history.horizon import Horizon
+from metrics.history.journal import Journal
+from metrics.history.store import Entry, Store
+from metrics.snapshot import Snapshot, decode_snapshot, to_ms
 
 logger = logging.getLogger(__name__)
 
@@ -25,63 +29,115 @@ BATCH = 200
 RETRY_S = 1.0
 #: Seconds between two looks for snapshots that are past the retention.
 PRUNE_EVERY_S = 60.0
+#: Seconds that the end waits for the database to take what waits.
+LAST_TRY_S = 2.0
+#: Recovered snapshots that are read before others have their turn.
+RECOVERED_AT_ONCE = 50
 
 
-def write(records: list[SnapshotRecord]) -> None:
-    """Insert `records` (blocking); one that is there already stays as it is. Raises django.db.Error."""
-    close_old_connections()
-    try:
-        SnapshotRecord.objects.bulk_create(records, ignore_conflicts=True)
-    finally:
-        close_old_connections()
+class Waiting(NamedTuple):
+    """What waits to be written, and since when (the loop's clock)."""
 
-
-def prune(before_ms: int, at_most: int = BATCH) -> int:
-    """Delete the oldest records from before a time and return how many (blocking). Raises django.db.Error."""
-    close_old_connections()
-    try:
-        old = SnapshotRecord.objects.filter(time_ms__lt=before_ms).order_by("time_ms")
-        keys = list(old.values_list("time_ms", flat=True)[:at_most])
-        if keys:
-            SnapshotRecord.objects.filter(time_ms__lte=keys[-1]).delete()  # one plain DELETE: nothing refers to them
-        return len(keys)
-    finally:
-        close_old_connections()
+    entry: Entry
+    since: float
 
 
 class HistoryWriter:
-    """Takes snapshots at once and writes them when the database can."""
+    """Takes snapshots at once and writes them when the store can."""
 
-    def __init__(self, *, retention_s: float, capacity: int = 10_000) -> None:
-        """`retention_s`: seconds that snapshots are kept; `capacity`: how many may wait for the database."""
+    def __init__(
+        self,
+        store: Store,
+        *,
+        retention_s: float,
+        journal: Journal | None = None,
+        capacity: int = 10_000,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`retention_s`: seconds that snapshots are kept. `journal`: keeps what waits, for the next process.
+
+        `capacity`: how many may wait. `wall`: Unix seconds.
+        """
         self.retention_s = retention_s
         self.capacity = capacity
         self.given_up = 0
-        self.error: str | None = None  # why the last write failed, None where it did not
-        self._waiting: deque[SnapshotRecord] = deque()
+        self.refused = 0  # snapshots of a term that was over
+        self.recovered = 0  # snapshots that a process before had left in its journal
+        self.error = ""  # why the last write failed, and what to do; empty where it did not
+        self._store = store
+        self._journal = journal
+        self._wall = wall
+        self._waiting: deque[Waiting] = deque()
         self._arrived = asyncio.Event()
         self._failing_since: float | None = None
+        self._horizon = Horizon()
         self._prune_at = 0.0
-        # A thread of its own: a database that hangs takes nobody else's thread with it.
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="history")
+        self._is_recovered = journal is None
 
     @property
     def waiting(self) -> int:
         """How many snapshots are not in the database yet."""
         return len(self._waiting)
 
+    @property
+    def oldest_waiting_s(self) -> float:
+        """Seconds that the oldest of those that wait has waited; 0 where none does."""
+        return asyncio.get_running_loop().time() - self._waiting[0].since if self._waiting else 0.0
+
     def add(self, snapshot: Snapshot, term: int) -> None:
-        """Have `snapshot` written soon; returns at once. Past the capacity the oldest one waiting is given up."""
-        if len(self._waiting) >= self.capacity:
+        """Have `snapshot`, published in the tenure `term`, written soon; returns at once.
+
+        It is in the journal then. Past the capacity the oldest one waiting is given up.
+        """
+        if self._journal is not None:
+            self._journal.append(snapshot.to_encoded(term))
+        self._give_up_surplus(1)
+        self._waiting.append(Waiting((snapshot, term), asyncio.get_running_loop().time()))
+        self._arrived.set()
+
+    def _give_up_surplus(self, more: int) -> None:
+        """Make room for `more`."""
+        while len(self._waiting) + more > self.capacity:
             self._waiting.popleft()
             self.given_up += 1
             if self.given_up == 1 or self.given_up % 1000 == 0:
                 logger.error("History gave up %d snapshots: the database has been away too long.", self.given_up)
-        self._waiting.append(SnapshotRecord.from_snapshot(snapshot, term))
+
+    # --- what a process before has left ---
+
+    async def recover(self) -> Entry | None:
+        """Have written what processes that are gone have left in their journals; return the newest of it.
+
+        Whoever publishes must know it before: it was published. Recovering again does nothing.
+        """
+        if self._is_recovered or self._journal is None:
+            return None
+        self._is_recovered = True
+        found: list[Entry] = []
+        for number, message in enumerate(self._journal.recover(), 1):
+            try:
+                found.append((decode_snapshot(message.text), message.term))
+            except ValueError as error:
+                logger.warning("Snapshot %d in the journal cannot be read and is left out: %s", message.id, error)
+            if number % RECOVERED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if not found:
+            return None
+        now = asyncio.get_running_loop().time()
+        found = found[-self.capacity :]
+        self._give_up_surplus(len(found))
+        self._waiting.extendleft(Waiting(entry, now) for entry in reversed(found))
         self._arrived.set()
+        self.recovered += len(found)
+        logger.info("Recovered %d snapshots that a process before had published and not stored.", len(found))
+        return found[-1]
+
+    # --- writing ---
 
     async def run(self) -> None:
         """Write what arrives and delete what is too old, until cancelled."""
+        await self.recover()
+        self._arrived.set()  # something may wait since before
         while True:
             try:
                 async with asyncio.timeout(PRUNE_EVERY_S):
@@ -93,55 +149,93 @@ class HistoryWriter:
                 await self._prune_if_due()
             except (DatabaseError, OSError) as error:
                 self._note_failure(error)
+                self._arrived.set()
                 await asyncio.sleep(RETRY_S)
 
     async def flush(self) -> None:
-        """Write everything that waits, oldest first. Raises django.db.Error, with the rest still waiting."""
+        """Write everything that waits, oldest first. Raises django.db.Error or OSError, with the rest still waiting."""
         self._arrived.clear()
-        loop = asyncio.get_running_loop()
         while self._waiting:
             batch = list(islice(self._waiting, BATCH))
-            try:
-                await loop.run_in_executor(self._executor, write, batch)
-            except BaseException:
-                self._arrived.set()
-                raise
+            await self._write([waiting.entry for waiting in batch])
             written = set(map(id, batch))  # some may have been given up meanwhile
             while self._waiting and id(self._waiting[0]) in written:
                 self._waiting.popleft()
             self._note_success()
+        if self._journal is not None:
+            self._journal.clear()
+            self._journal.forget_recovered()
+
+    async def _write(self, entries: Sequence[Entry]) -> None:
+        """Write `entries`; one that the store cannot hold is found by writing them one by one, and left out."""
+        try:
+            refused = await self._store.write(entries)
+        except (DataError, IntegrityError, ValueError, OverflowError) as error:
+            if len(entries) > 1:
+                for entry in entries:
+                    await self._write([entry])
+                return
+            self.given_up += 1
+            logger.error("History cannot hold snapshot %d, which is left out: %s", entries[0][0].id, error)
+            return
+        if refused:
+            self.refused += len(refused)
+            logger.error(
+                "History refused %d snapshots of a publisher whose term was over, from %d (term %d) on.",
+                len(refused),
+                refused[0][0].id,
+                refused[0][1],
+            )
 
     async def _prune_if_due(self) -> None:
         """Delete one batch of what is past the retention; more at the next turn, so that writes come between."""
-        if time.monotonic() < self._prune_at:
+        now = asyncio.get_running_loop().time()
+        if now < self._prune_at:
             return
-        before_ms = to_ms(time.time() - self.retention_s)
-        deleted = await asyncio.get_running_loop().run_in_executor(self._executor, prune, before_ms)
+        wanted_ms = to_ms(self._wall() - self.retention_s)
+        oldest_ms, deleted = await self._store.oldest_ms(), 0
+        if oldest_ms is not None:
+            deleted = await self._store.prune(self._horizon.advance(wanted_ms, oldest_ms, now), BATCH)
+        self._note_success()
         if deleted < BATCH:
-            self._prune_at = time.monotonic() + PRUNE_EVERY_S
+            self._prune_at = now + PRUNE_EVERY_S
         else:
             self._arrived.set()  # come back soon
             await asyncio.sleep(0.05)
 
     def _note_failure(self, error: Exception) -> None:
-        self.error = str(error) or type(error).__name__
+        self.error = explain_database_error(error)
         if self._failing_since is None:
-            self._failing_since = time.monotonic()
-            logger.warning("The database takes no history (%s); holding it in memory and trying again.", self.error)
+            self._failing_since = asyncio.get_running_loop().time()
+            logger.warning("The database takes no history; what is published waits. %s", self.error)
 
     def _note_success(self) -> None:
-        self.error = None
+        self.error = ""
         if self._failing_since is not None:
-            away_s = time.monotonic() - self._failing_since
+            away_s = asyncio.get_running_loop().time() - self._failing_since
             self._failing_since = None
             logger.info("The database takes history again, after %.0f s.", away_s)
 
+    # --- the end ---
+
     async def aclose(self) -> None:
-        """Try once more to write what waits, for two seconds at most, then let go of the thread."""
+        """Try once more to write what waits, for two seconds at most; the rest stays in the journal."""
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(LAST_TRY_S):
                 await self.flush()
         except (DatabaseError, OSError, TimeoutError) as error:
-            if self.waiting:
-                logger.error("%d snapshots could not be written to history: %s", self.waiting, error or "no answer")
-        self._executor.shutdown(wait=False, cancel_futures=True)
+            self._tell_what_is_left(explain_database_error(error))
+        self._store.close()
+        if self._journal is not None:
+            self._journal.close()
+
+    def _tell_what_is_left(self, reason: str) -> None:
+        """Say where the snapshots are that the database did not take."""
+        if self._journal is not None and not self._journal.error:
+            logger.warning(
+                "%d snapshots are not in the database yet (%s); the next start finds them in the journal.",
+                self.waiting,
+                reason,
+            )
+        elif self.waiting:
+            logger.error("%d snapshots could not be written to history: %s", self.waiting, reason)

@@ -49,7 +49,15 @@ class SnapshotRecord(models.Model):
         ]
 
     def __str__(self) -> str:
-        return format_time(self.timestamp)
+        return self.shown_time
+
+    @property
+    def shown_time(self) -> str:
+        """The time as people read it; as a number where no calendar has it."""
+        try:
+            return format_time(self.timestamp)
+        except (ValueError, OverflowError, OSError):
+            return f"{self.time_ms} ms"
 
     @property
     def timestamp(self) -> float:
@@ -94,11 +102,7 @@ class SnapshotRecord(models.Model):
 
     def to_encoded(self) -> EncodedSnapshot:
         """The message that was published, and its place in the sequence. Raises ValueError as `to_snapshot`."""
-        snapshot = self.to_snapshot()
-        try:
-            return snapshot.to_encoded(self.term)
-        except (ValueError, OverflowError, OSError) as error:  # a time that no calendar has, a number that no JSON has
-            raise ValueError(f"snapshot {self.id} in history cannot be read: {error}") from error
+        return self.to_snapshot().to_encoded(self.term)
 
 
 for _group in Group:

@@ -3,7 +3,7 @@
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,12 +29,15 @@ class HistoryQuery:
     format: str
 
 
-def parse_query(query: Mapping[str, str]) -> HistoryQuery:
-    """Return what the parameters of `/stream/history` ask for. Raises BadQueryError."""
+def parse_query(query: Mapping[str, str], find_newest: Callable[[], float | None] = lambda: None) -> HistoryQuery:
+    """Return what the parameters of `/stream/history` ask for.
+
+    `find_newest`: the time of the newest snapshot (Unix seconds), asked where no end is given. Raises BadQueryError,
+    and what `find_newest` raises.
+    """
     if unknown := set(query) - ALLOWED:
         raise BadQueryError(f"Unknown parameter {min(unknown)[:40]!r}; there are {', '.join(sorted(ALLOWED))}.")
-    # A default end in whole seconds, so that a page that asks twice in one gets the same answer from its cache.
-    end = parse_time("to", query["to"]) if "to" in query else math.ceil(time.time())
+    end = parse_time("to", query["to"]) if "to" in query else find_default_end(find_newest())
     start = parse_time("from", query["from"]) if "from" in query else max(end - DEFAULT_RANGE_S, 0)
     if start >= end:
         raise BadQueryError(f"from ({start:.3f}) must be before to ({end:.3f}).")
@@ -42,6 +45,15 @@ def parse_query(query: Mapping[str, str]) -> HistoryQuery:
     if format_name not in {"json", "csv"}:
         raise BadQueryError(f"format is {format_name[:40]!r}; it must be json or csv.")
     return HistoryQuery(start, end, parse_step(query, end - start), format_name)
+
+
+def find_default_end(newest: float | None) -> float:
+    """Now, or just after the `newest` snapshot where the publisher's clock is ahead of this one.
+
+    In whole seconds, so that a page that asks twice in one gets the same answer from its cache.
+    """
+    now = time.time()
+    return min(math.ceil(now if newest is None else max(now, newest + 0.001)), LATEST)
 
 
 def parse_time(name: str, text: str) -> float:

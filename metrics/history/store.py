@@ -1,0 +1,140 @@
+"""Where the writer puts snapshots, and the fence before it: nothing of an older term gets in after a newer one."""
+
+import zlib
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Protocol
+
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.models import Min
+
+from metrics.database_thread import DatabaseThread
+from metrics.models import SnapshotRecord
+from metrics.snapshot import Snapshot
+
+#: A snapshot with the term of whoever published it.
+Entry = tuple[Snapshot, int]
+#: The entries that a store did not take.
+Refused = Sequence[Entry]
+
+#: What all writers lock on PostgreSQL, any number that nobody else uses.
+LOCK = zlib.crc32(b"quantum dashboard: history")
+
+
+class Store(Protocol):
+    """What HistoryWriter writes to."""
+
+    async def write(self, batch: Sequence[Entry]) -> Refused:
+        """Store what is not there yet, all or nothing, and return what may not get in.
+
+        Raises django.db.Error and OSError where the store is away, and DataError, IntegrityError (of django.db), ValueError or
+        OverflowError where it cannot hold something.
+        """
+
+    async def prune(self, before_ms: int, at_most: int) -> int:
+        """Delete the oldest snapshots from before a time (Unix ms) and return how many. Raises as `write`."""
+
+    async def oldest_ms(self) -> int | None:
+        """The lowest time that is stored, Unix ms; None: there is nothing. Raises as `write`."""
+
+    def close(self) -> None:
+        """Let go of what is under way; nothing more will be asked."""
+
+
+class DatabaseStore:
+    """History in the database, written in a thread of its own. A Store."""
+
+    def __init__(self) -> None:
+        self._thread = DatabaseThread("history-writer")
+
+    async def write(self, batch: Sequence[Entry]) -> Refused:
+        """See Store."""
+        return await self._thread.ask(lambda: write(batch))
+
+    async def prune(self, before_ms: int, at_most: int) -> int:
+        """See Store."""
+        return await self._thread.ask(lambda: prune(before_ms, at_most))
+
+    async def oldest_ms(self) -> int | None:
+        """See Store."""
+        return await self._thread.ask(find_oldest_ms)
+
+    def close(self) -> None:
+        """See Store."""
+        self._thread.close()
+
+
+def write(batch: Sequence[Entry]) -> Refused:
+    """Insert `batch` in one transaction, as far as it may get in (blocking). Raises django.db.Error."""
+    with transaction.atomic():
+        lock_others_out()
+        refused = find_refused(batch)
+        ids = {snapshot.id for snapshot, _ in refused}
+        records = [SnapshotRecord.from_snapshot(*entry) for entry in batch if entry[0].id not in ids]
+        SnapshotRecord.objects.bulk_create(records, ignore_conflicts=True)  # one that is there stays as it is
+    return refused
+
+
+def lock_others_out() -> None:
+    """Wait until no other writer is between its look at the newest row and its commit; until the transaction's end.
+
+    On SQLite each transaction is IMMEDIATE (settings.DATABASES): it holds the lock from its beginning.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def find_refused(batch: Sequence[Entry]) -> list[Entry]:
+    """Which of `batch` may not get in (blocking). Raises django.db.Error.
+
+    A tenure is over when a snapshot of a newer one is stored. What comes of an older one then was published before (its
+    writer was slow), and somebody continued it: a newer snapshot names it as its `previous`. Or nobody did: then it is
+    of a publisher that had lost its lease. And an id has one snapshot: another one with the same is refused.
+    """
+    newest = SnapshotRecord.objects.order_by("-id").values_list("id", "term").first()
+    newest_id, newest_term = newest or (-1, 0)
+    if is_all_new(batch, newest_id, newest_term):
+        return []  # as nearly always
+    ids = [snapshot.id for snapshot, _ in batch]
+    rows = SnapshotRecord.objects.filter(id__in=ids).values_list("id", "term", "previous")
+    stored = {number: (term, previous) for number, term, previous in rows}
+    continued = set(SnapshotRecord.objects.filter(id__gt=min(ids), previous__in=ids).values_list("previous", flat=True))
+    refused = []
+    for entry in sorted(batch, key=lambda entry: entry[0].id, reverse=True):
+        snapshot, term = entry
+        if snapshot.id in stored:
+            may_enter = stored[snapshot.id] == (term, snapshot.previous)
+        else:
+            may_enter = term >= newest_term or snapshot.id in continued
+        if not may_enter:
+            refused.append(entry)
+            continue
+        newest_term = max(newest_term, term)
+        if snapshot.previous is not None:
+            continued.add(snapshot.previous)
+    return refused[::-1]
+
+
+def is_all_new(batch: Sequence[Entry], newest_id: int, newest_term: int) -> bool:
+    """Whether ids rise from the newest on, and each term goes on with what the one before has published."""
+    return all(snapshot.id > newest_id and term >= newest_term for snapshot, term in batch) and all(
+        before.id < after.id and (older == newer or (older < newer and after.previous == before.id))
+        for (before, older), (after, newer) in pairwise(batch)
+    )
+
+
+def prune(before_ms: int, at_most: int) -> int:
+    """Delete the oldest rows from before a time and return how many (blocking). Raises django.db.Error."""
+    old = SnapshotRecord.objects.filter(time_ms__lt=before_ms).order_by("time_ms")
+    ids = list(old.values_list("id", flat=True)[:at_most])
+    if ids:
+        SnapshotRecord.objects.filter(id__in=ids).delete()  # one plain DELETE: nothing refers to them
+    return len(ids)
+
+
+def find_oldest_ms() -> int | None:
+    """The lowest time of all rows, Unix ms (blocking). Raises django.db.Error."""
+    found: int | None = SnapshotRecord.objects.aggregate(oldest=Min("time_ms"))["oldest"]
+    return found

@@ -1,0 +1,357 @@
+"""The writer: what is published is stored, once, in order, and nothing of a publisher whose term was over."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from metrics.history import writer as writing
+from metrics.history.horizon import SPEED, Horizon
+from metrics.history.journal import Journal
+from metrics.history.store import DatabaseStore, Entry, Refused, find_oldest_ms, prune, write
+from metrics.history.writer import HistoryWriter
+from metrics.models import SnapshotRecord
+from metrics.snapshot import Snapshot
+from tests.test_history import START, START_ID, make_snapshot, store
+
+Scenario = Callable[[HistoryWriter], Awaitable[None]]
+
+
+class FlakyStore(DatabaseStore):
+    """The database, as long as nothing is put in its way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failure: Exception | None = None
+        self.hangs: asyncio.Event | None = None
+        self.batches: list[list[int]] = []
+
+    async def write(self, batch: Sequence[Entry]) -> Refused:
+        if self.hangs is not None:
+            await self.hangs.wait()
+        if self.failure is not None:
+            raise self.failure
+        refused = await super().write(batch)
+        self.batches.append([snapshot.id for snapshot, _ in batch])
+        return refused
+
+
+def run_writer(scenario: Scenario, flaky: FlakyStore | None = None, **options: Any) -> None:
+    """Run `scenario(writer)` on a loop, and close the writer."""
+
+    async def run() -> None:
+        writer = HistoryWriter(flaky or DatabaseStore(), retention_s=options.pop("retention_s", 1e9), **options)
+        try:
+            await scenario(writer)
+        finally:
+            await writer.aclose()
+
+    asyncio.run(run())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - any condition, polled
+            await asyncio.sleep(0.001)
+
+
+async def end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def stored_ids() -> list[int]:
+    return list(SnapshotRecord.objects.order_by("id").values_list("id", flat=True))
+
+
+def link(own: int, previous: int | None = None, term: int = 1) -> Entry:
+    """A snapshot with a small id, published in `term`."""
+    empty = make_snapshot(START, place=own)
+    return (
+        Snapshot(own, previous, START + own, 3.0, empty.values, empty.sources, empty.problems, empty.observed),
+        term,
+    )
+
+
+# --- waiting ---
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_for_a_database_that_is_away_is_written_oldest_first_when_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writing, "RETRY_S", 0.01)
+    flaky = FlakyStore()
+    flaky.failure = OperationalError("database is locked")
+
+    async def scenario(writer: HistoryWriter) -> None:
+        running = asyncio.create_task(writer.run())
+        for n in range(500):
+            writer.add(make_snapshot(START + n), 1)
+        await until(lambda: bool(writer.error))
+        assert "database is locked" in writer.error
+        assert writer.waiting == 500
+        assert writer.oldest_waiting_s > 0
+        flaky.failure = None
+        await until(lambda: not writer.waiting)
+        assert writer.error == ""
+        assert writer.oldest_waiting_s == 0
+        await end(running)
+
+    run_writer(scenario, flaky)
+    assert list(chain.from_iterable(flaky.batches)) == [START_ID + 1000 * n for n in range(500)]
+    assert stored_ids() == [START_ID + 1000 * n for n in range(500)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_hangs_is_no_error_but_the_age_of_what_waits_grows() -> None:
+    flaky = FlakyStore()
+
+    async def scenario(writer: HistoryWriter) -> None:
+        flaky.hangs = asyncio.Event()
+        running = asyncio.create_task(writer.run())
+        writer.add(make_snapshot(START), 1)
+        await until(lambda: writer.oldest_waiting_s > 0.05)
+        assert writer.error == ""
+        flaky.hangs.set()
+        await until(lambda: writer.oldest_waiting_s == 0)
+        await end(running)
+
+    run_writer(scenario, flaky)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_past_the_bound_are_the_oldest_given_up_and_counted() -> None:
+    async def scenario(writer: HistoryWriter) -> None:
+        for n in range(15):
+            writer.add(make_snapshot(START + n), 1)
+        assert writer.waiting == 10
+        assert writer.given_up == 5
+
+    run_writer(scenario, capacity=10)
+    assert stored_ids() == [START_ID + 1000 * n for n in range(5, 15)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_snapshot_that_is_there_already_stays_as_it_is() -> None:
+    store(make_snapshot(START, cpu=1.0))
+
+    async def scenario(writer: HistoryWriter) -> None:
+        writer.add(make_snapshot(START, cpu=2.0), 4)
+        writer.add(make_snapshot(START + 1, cpu=3.0), 4)
+
+    run_writer(scenario)
+    assert list(SnapshotRecord.objects.order_by("id").values_list("cpu", flat=True)) == [1.0, 3.0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_snapshot_that_cannot_be_stored_costs_no_other_one() -> None:
+    async def scenario(writer: HistoryWriter) -> None:
+        for n in range(5):
+            writer.add(make_snapshot(START + n, containers=2**70 if n == 2 else 7), 1)
+        await writer.flush()
+        assert (writer.waiting, writer.given_up) == (0, 1)
+
+    run_writer(scenario)
+    assert stored_ids() == [START_ID + 1000 * n for n in (0, 1, 3, 4)]
+
+
+def test_a_prune_that_fails_is_an_error_until_one_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nothing is written: a standby does not stay degraded, nor is it told to be well each second."""
+    monkeypatch.setattr(writing, "RETRY_S", 0.01)
+
+    class Away(FlakyStore):
+        asked = 0
+
+        async def oldest_ms(self) -> int | None:
+            self.asked += 1
+            if self.failure is not None:
+                raise self.failure
+            return None
+
+    flaky = Away()
+    flaky.failure = OperationalError("away")
+
+    async def scenario(writer: HistoryWriter) -> None:
+        running = asyncio.create_task(writer.run())
+        await until(lambda: flaky.asked > 5)
+        assert writer.error.startswith("away")
+        flaky.failure = None
+        await until(lambda: not writer.error)
+        await end(running)
+
+    run_writer(scenario, flaky)
+
+
+# --- the fence ---
+
+
+@pytest.mark.django_db
+def test_nothing_of_an_older_term_gets_in_after_a_newer_one_unless_it_was_continued() -> None:
+    """10 was stored, 11 and 12 wait at a slow writer; the successor continued 11. 12 was published by nobody."""
+    assert write([link(10)]) == []
+    successor = link(13, 11, term=2)
+    assert write([successor]) == []
+    assert write([link(11, 10), link(12, 11)]) == [link(12, 11)]
+    assert stored_ids() == [10, 11, 13]
+
+
+@pytest.mark.django_db
+def test_whoever_was_continued_by_one_of_the_batch_gets_in_with_it() -> None:
+    write([link(20, 14, term=2)])
+    assert write([link(n, n - 1) for n in range(11, 15)]) == []
+    assert write([link(15, 14), link(16, 15), link(21, 20)]) == [link(15, 14), link(16, 15), link(21, 20)]
+    assert stored_ids() == [11, 12, 13, 14, 20]
+
+
+@pytest.mark.django_db
+def test_a_batch_that_holds_two_terms_is_judged_by_itself() -> None:
+    assert write([link(10), link(11, 10), link(12, 10, term=2)]) == [link(11, 10)]
+    assert stored_ids() == [10, 12]
+
+
+@pytest.mark.django_db
+def test_what_is_there_already_is_not_refused_but_another_one_with_its_id_is() -> None:
+    write([link(10), link(11, 10), link(12, 11, term=2)])
+    assert write([link(10), link(11, 10), link(12, 11, term=2)]) == []
+    assert write([link(12, 10)]) == [link(12, 10)]
+    assert write([link(12, 10, term=3)]) == [link(12, 10, term=3)]
+    assert stored_ids() == [10, 11, 12]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_refused_is_counted_and_waits_no_more() -> None:
+    write([link(12, 10, term=2)])
+
+    async def scenario(writer: HistoryWriter) -> None:
+        for entry in (link(11, 10), link(13, 11), link(14, 13)):
+            writer.add(*entry)
+        await writer.flush()
+        assert (writer.refused, writer.waiting) == (3, 0)
+
+    run_writer(scenario)
+    assert stored_ids() == [12]
+
+
+# --- the journal ---
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_killed_process_had_published_is_written_by_the_next_one(tmp_path: Path) -> None:
+    killed = Journal(tmp_path)
+    left = [link(n, n - 1) for n in range(11, 61)]
+    for snapshot, term in left:
+        killed.append(snapshot.to_encoded(term))
+    killed.close()  # as the end of a process does
+    write([link(10), link(11, 10)])
+
+    async def scenario(writer: HistoryWriter) -> None:
+        assert await writer.recover() == link(60, 59)
+        assert await writer.recover() is None
+        writer.add(*link(61, 60, term=2))
+        running = asyncio.create_task(writer.run())
+        await until(lambda: not writer.waiting)
+        assert writer.recovered == 50
+        await end(running)
+
+    run_writer(scenario, journal=Journal(tmp_path))
+    assert stored_ids() == list(range(10, 62))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("hangs", [False, True])
+def test_what_the_database_does_not_take_at_the_end_is_in_the_journal(
+    tmp_path: Path, hangs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LAST_TRY_S", 0.05)
+    flaky = FlakyStore()
+
+    async def scenario(writer: HistoryWriter) -> None:
+        if hangs:
+            flaky.hangs = asyncio.Event()
+        else:
+            flaky.failure = OperationalError("database is locked")
+        for n in range(100):
+            writer.add(*link(n + 1, n or None))
+
+    run_writer(scenario, flaky, journal=Journal(tmp_path))
+    assert stored_ids() == []
+
+    async def next_start(writer: HistoryWriter) -> None:
+        await writer.recover()
+
+    run_writer(next_start, journal=Journal(tmp_path))
+    assert stored_ids() == list(range(1, 101))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_stored_is_not_in_the_journal_any_more(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+
+    def sizes() -> list[int]:
+        return [file.stat().st_size for file in tmp_path.iterdir()]
+
+    async def scenario(writer: HistoryWriter) -> None:
+        writer.add(*link(1))
+        assert sizes() > [100]
+        await writer.flush()
+        assert sizes() == [0]
+
+    run_writer(scenario, journal=journal)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- retention ---
+
+
+@pytest.mark.django_db
+def test_pruning_deletes_the_oldest_by_their_time_in_small_steps() -> None:
+    store(*(make_snapshot(START + n) for n in range(450)))
+    store(make_snapshot(START - 5, place=START_ID + 10**7))  # published last, by a clock that was set back
+    assert find_oldest_ms() == START_ID - 5000
+    assert prune(START_ID, 200) == 1
+    assert [prune(START_ID + 420_000, 200) for _ in range(4)] == [200, 200, 20, 0]
+    assert stored_ids() == [START_ID + 1000 * n for n in range(420, 450)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_clock_that_is_ahead_for_a_while_deletes_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "PRUNE_EVERY_S", 0.0)
+    store(*(make_snapshot(START + 60 * n) for n in range(100)))
+    wall = START + 6000 + 10**6
+    began = time.monotonic()
+
+    async def scenario(writer: HistoryWriter) -> None:
+        running = asyncio.create_task(writer.run())
+        for n in range(20):
+            writer.add(make_snapshot(wall + n), 4)
+            await until(lambda: not writer.waiting)
+        await end(running)
+
+    run_writer(scenario, retention_s=3600, wall=lambda: wall)
+    allowed = SPEED * (time.monotonic() - began) / 60 + 21  # and a row for each turn, for what is empty is passed
+    assert SnapshotRecord.objects.filter(id__lt=START_ID + 10**7).count() >= 100 - allowed
+
+
+def test_the_horizon_follows_the_clock_as_long_as_it_behaves_and_a_jump_only_slowly() -> None:
+    horizon = Horizon()
+    assert horizon.advance(500_000, 400_000, now_s=0) == 400_000  # nothing at first
+    assert horizon.advance(501_000, 400_000, now_s=1) == 460_000  # a minute in a second
+    assert horizon.advance(560_000, 460_000, now_s=60) == 560_000
+    assert horizon.advance(620_000, 560_000, now_s=120) == 620_000
+    assert horizon.advance(10**12, 620_000, now_s=121) == 680_000  # the clock jumps: a minute in a second
+    assert horizon.advance(622_000, 680_000, now_s=122) == 622_000  # and back
+
+
+def test_the_horizon_passes_at_once_what_is_empty() -> None:
+    """One row of a clock that stood at 1970, and then nothing for decades."""
+    horizon = Horizon()
+    assert horizon.advance(10**12, 1000, now_s=0) == 1000
+    assert horizon.advance(10**12, 1000, now_s=1) == 61_000
+    assert horizon.advance(10**12, 9 * 10**11, now_s=61) == 9 * 10**11 + 3_600_000
