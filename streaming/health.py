@@ -59,7 +59,7 @@ async def report_health(runtime: Runtime) -> Report:
         "sender": hub.sender,
         "loop": {"longest_wait": round(runtime.lag.longest_s, 3)},
         "lease": describe_lease(publisher) if publisher else None,
-        "choice": {"age": round_age(publisher.choices.age_s)} if publisher else None,
+        "choice": {"age": round(publisher.choices.age_s, 3)} if publisher else None,
         "history": describe_history(publisher) if publisher else None,
         "groups": groups,
         "checks": checks,
@@ -112,17 +112,12 @@ def describe_history(publisher: Publisher) -> Report:
     history = publisher.history
     return {
         "waiting": history.waiting,
-        "oldest": round_age(history.oldest_waiting_s),
+        "oldest": round(history.oldest_waiting_s, 3),
         "given_up": history.given_up,
         "refused": history.refused,
-        "error": history.error,
-        "journal_error": history.journal_error,
+        "error": history.error or None,
+        "journal_error": history.journal_error or None,
     }
-
-
-def round_age(age_s: float | None) -> float | None:
-    """An age in seconds, as it is shown."""
-    return None if age_s is None else round(age_s, 3)
 
 
 def describe_groups(snapshot: dict[str, Any]) -> dict[str, Any]:

@@ -35,23 +35,26 @@ class Past:
     """A Past for the hub (streaming.delivery.catch_up) and for the publisher."""
 
     def __init__(
-        self, outlet: Outlet, history: History, waiting: Callable[[], Iterable[EncodedSnapshot]] = tuple
+        self,
+        outlet: Outlet,
+        history: History,
+        waiting: Callable[[int, int | None], Iterable[EncodedSnapshot]] = lambda after, before: (),
     ) -> None:
-        """`waiting`: what this process has published and the database has not taken yet, oldest first."""
+        """`waiting`: what this process has published and the database has not taken yet, between two ids."""
         self._outlet = outlet
         self._history = history
         self._waiting = waiting
 
     async def head(self, patience_s: float) -> Head | None:
         """The newest snapshot that history has, or is about to have. Raises TimeoutError and django.db.Error."""
-        waiting = [*self._waiting()][-1:]
+        waiting = [*self._waiting(-1, None)][-1:]
         newest = waiting or await self._history.newest(1, patience_s)
         return Head(newest[-1].id, newest[-1].term) if newest else None
 
     async def newest(self, count: int, patience_s: float) -> list[Frame]:
         """See streaming.delivery.catch_up.Past."""
         recent = await self._ask_outlet(lambda: self._outlet.newest(count))
-        known = merge(recent, self._waiting())
+        known = merge(recent, self._waiting(-1, None))
         if len(known) < count:
             known = merge(known, await self._ask_history(lambda: self._history.newest(count, patience_s)))
         return as_frames(known[-count:])
@@ -59,8 +62,7 @@ class Past:
     async def between(self, after: int, before: int | None, patience_s: float, at_most: int) -> list[Frame]:
         """See streaming.delivery.catch_up.Past. What is known without history is not asked of history."""
         recent = await self._ask_outlet(lambda: self._outlet.between(after, before))
-        waiting = (one for one in self._waiting() if one.id > after and (before is None or one.id < before))
-        known = merge(recent, waiting)
+        known = merge(recent, self._waiting(after, before))
         if known and known[0].previous is not None and known[0].previous <= after:
             return as_frames(known[:at_most])
         end = known[0].id if known else before

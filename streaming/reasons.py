@@ -65,7 +65,7 @@ def reasons_of_publisher(report: Report) -> Iterator[str]:
         way = "ahead of" if offset > 0 else "behind"
         yield f"This host's clock is {abs(offset):.1f} s {way} Redis's; timestamps are wrong. Synchronise both (NTP)."
     limit_s = max(CHOICE_INTERVALS * report["interval"], CHOICE_AT_LEAST_S)
-    if report["publisher"] == "leader" and choice["age"] is not None and choice["age"] > limit_s:
+    if report["publisher"] == "leader" and choice["age"] > limit_s:
         yield (
             f"Staff's choice of sources was last read {choice['age']:.0f} s ago: what they switched since is not in "
             "effect. Does the database answer?"
@@ -78,7 +78,7 @@ def reasons_of_history(report: Report) -> Iterator[str]:
     if history is None:
         return
     limit_s = max(BACKLOG_INTERVALS * report["interval"], BACKLOG_AT_LEAST_S)
-    is_old = history["oldest"] is not None and history["oldest"] > limit_s
+    is_old = history["oldest"] > limit_s
     if history["waiting"] and (history["error"] or is_old):
         why = history["error"] or f"no answer for {history['oldest']:.0f} s"
         yield f"History: {history['waiting']} snapshots wait for the database ({why})."

@@ -11,11 +11,11 @@ from time import monotonic
 
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
-from metrics.history.journal import Journal
-from metrics.history.store import DatabaseStore
 
 from metrics.choice_reader import ChoiceReader
+from metrics.history.journal import Journal
 from metrics.history.reader import HistoryReader
+from metrics.history.store import DatabaseStore
 from metrics.history.writer import HistoryWriter
 from metrics.snapshot import EncodedSnapshot
 from metrics.sources import Sources
@@ -103,9 +103,9 @@ class Runtime:
         if not self.hub.is_draining:
             self._garbage.collect_if_due(left=self.hub.left, connected=len(self.hub.clients))
 
-    def _waiting(self) -> Iterable[EncodedSnapshot]:
-        """What this process has published and the database has not taken yet."""
-        return self.publisher.history.unwritten() if self.publisher is not None else ()
+    def _waiting(self, after: int, before: int | None) -> Iterable[EncodedSnapshot]:
+        """What this process has published and the database has not taken yet, between two ids."""
+        return self.publisher.history.unwritten(after, before) if self.publisher is not None else ()
 
     def _seen(self) -> Head | None:
         """The newest snapshot that has come to this process, whoever published it."""
@@ -137,13 +137,18 @@ class Runtime:
         tune_garbage_collection()
         if settings.STREAM_PUBLISHER if with_publisher is None else with_publisher:
             self.publisher = self.make_publisher()
-            self.publisher.history.recover()  # before the hub recalls: what it finds was published, too
             self._begin("publisher", self._publish)
-        self._begin("hub", lambda: self.hub.run(self.layer))
+        self._begin("hub", self._deliver)
         self._begin("look at the loop", self.lag.run)
 
     def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         self._tasks.append(asyncio.create_task(keep_running(name, work)))
+
+    async def _deliver(self) -> None:
+        """Run the hub, once what a process before had published and not stored is known: it recalls that, too."""
+        if self.publisher is not None:
+            await self.publisher.history.recover()
+        await self.hub.run(self.layer)
 
     async def _publish(self) -> None:
         """Publish once the hub knows what was published before: the sequence goes on where it ended."""

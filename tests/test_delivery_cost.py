@@ -2,21 +2,20 @@
 
 import asyncio
 import gc
+import itertools
 import json
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from channels.layers import InMemoryChannelLayer
 
-from metrics.history.writer import HistoryWriter
 from metrics.snapshot import Snapshot
+from streaming.delivery import turns
 from streaming.delivery.sending import SteppingSender
 from streaming.garbage import COLLECT_AFTER
-from streaming.publishing.publisher import Publisher
 from streaming.runtime import Runtime
-from streaming.wire import GROUP
+from streaming.wire import GROUP, read_layer_message
 from tests.hubs import make_frame, make_hub
 
 CLIENTS = 500
@@ -69,22 +68,23 @@ def test_a_snapshot_is_encoded_once_however_many_clients_there_are(monkeypatch: 
         return encode(snapshot)
 
     async def scenario() -> None:
-        layer = InMemoryChannelLayer()
-        hub = make_hub()
-        publisher = Publisher(layer, interval_s=10, history=HistoryWriter(retention_s=60))
-        monkeypatch.setattr(publisher._choices, "_ask", refuse)
+        runtime = Runtime()
+        hub = runtime.hub
+        hub.make_sender = SteppingSender
+        hub.is_ready.set()
+        publisher = runtime.make_publisher()
+        publisher.history.add = lambda snapshot, term: None  # type: ignore[method-assign]  # no database in this test
+        monkeypatch.setattr(publisher.choices, "_ask", refuse)
         inboxes = [Inbox() for _ in range(CLIENTS)]
         for inbox in inboxes:
             hub.join(inbox.send)
-        running = asyncio.create_task(hub.run(layer))
-        await until(lambda: GROUP in layer.groups)
+        channel = await runtime.layer.new_channel()
+        await runtime.layer.group_add(GROUP, channel)
         monkeypatch.setattr(Snapshot, "encode", count_encode)
         snapshot = await publisher.publish()
         monkeypatch.setattr(json, "dumps", lambda *args, **options: dumped.append(args) or dumps(*args, **options))
-        await until(lambda: all(inbox.messages for inbox in inboxes))
-        running.cancel()
-        await asyncio.wait([running])
-        publisher.history._waiting.clear()
+        await hub.pass_on(read_layer_message(await runtime.layer.receive(channel)))
+        assert all(inbox.messages for inbox in inboxes)
         await publisher.aclose()
         assert encoded == [snapshot]
         assert dumped == []
@@ -155,22 +155,25 @@ def test_what_ended_connections_leave_behind_is_collected_once_they_are_many(
         gc.enable()
 
 
-def test_a_sweep_lets_others_have_a_turn() -> None:
+def test_a_sweep_lets_others_have_a_turn_each_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(turns.time, "perf_counter", lambda: next(clock) * 0.0005)  # half a millisecond for each look
+
     async def scenario() -> None:
         hub = make_hub()
         for _ in range(20_000):
             hub.join(Inbox().send)
-        turns = 0
+        turns_taken = 0
 
         async def take_turns() -> None:
-            nonlocal turns
+            nonlocal turns_taken
             while True:
-                turns += 1
+                turns_taken += 1
                 await asyncio.sleep(0)
 
         other = asyncio.create_task(take_turns())
         await hub.pass_on(make_frame(1))
         other.cancel()
-        assert turns >= 20_000 / 40 - 1
+        assert turns_taken >= 20_000 / (3 * turns.STEPS)
 
     asyncio.run(scenario())

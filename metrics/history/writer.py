@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from metrics.database_errors import explain_database_error
 from metrics.history.horizon import Horizon
 from metrics.history.journal import Journal
 from metrics.history.store import Entry, Store
-from metrics.snapshot import Snapshot, decode_snapshot, to_ms
+from metrics.snapshot import EncodedSnapshot, Snapshot, decode_snapshot, to_ms
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +83,17 @@ class HistoryWriter:
     def oldest_waiting_s(self) -> float:
         """Seconds that the oldest of those that wait has waited; 0 where none does."""
         return asyncio.get_running_loop().time() - self._waiting[0].since if self._waiting else 0.0
+
+    @property
+    def journal_error(self) -> str:
+        """Why the journal cannot be written; empty where it can, or where there is none."""
+        return self._journal.error if self._journal is not None else ""
+
+    def unwritten(self, after: int = -1, before: int | None = None) -> Iterator[EncodedSnapshot]:
+        """What waits, between two ids (exclusive; None: no end), oldest first."""
+        for (snapshot, term), _ in self._waiting:
+            if snapshot.id > after and (before is None or snapshot.id < before):
+                yield snapshot.to_encoded(term)
 
     def add(self, snapshot: Snapshot, term: int) -> None:
         """Have `snapshot`, published in the tenure `term`, written soon; returns at once.

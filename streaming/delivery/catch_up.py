@@ -137,19 +137,25 @@ class CatchUp:
         """Send one client what it may have in one turn, and queue it again where that was not all."""
         if client.is_gone:
             return
-        if not self._recent.reaches(client.after) and self._past is not None and not client.past_is_read:
-            client.waiting = asyncio.create_task(self._send_past(client, self._past))
-            return
-        frames = self._recent.after(client.after, BURST)
-        if not frames:
-            client.is_behind = client.past_is_read = False
-            return
-        for frame in frames:
-            if not self._send(client, frame):
+        for _ in range(BURST):
+            frame = self._recent.next_after(client.after)
+            if self._past is not None and not client.past_is_read and self._is_past_needed(client.after, frame):
+                client.waiting = asyncio.create_task(self._send_past(client, self._past))
+                return
+            if frame is None:
+                client.is_behind = client.past_is_read = False
+                return
+            if not self.send(client, frame):
                 return
         self._queue.append(client)
 
-    def _send(self, client: Client, frame: Frame) -> bool:
+    def _is_past_needed(self, after: int, frame: Frame | None) -> bool:
+        """Whether there may be snapshots between the id `after` and `frame`, the next one that is kept here."""
+        if frame is None:
+            return not self._recent
+        return frame.leaves_hole_after(after) or (frame.previous is None and frame is self._recent.oldest)
+
+    def send(self, client: Client, frame: Frame) -> bool:
         """Send `frame`, or tell with it that what came before cannot be had; as Client.send."""
         after = client.after
         return client.send(frame.after_a_hole(after) if frame.leaves_hole_after(after) else frame)
@@ -178,20 +184,20 @@ class CatchUp:
     async def _send_past(self, client: Client, past: Past) -> None:
         """Send what is older than the recent snapshots, at the client's pace, then have it served from those."""
         async with self._readers:
-            while not client.is_gone and not self._recent.reaches(client.after):
-                oldest = self._recent.oldest
-                before = oldest.id if oldest else None
+            frame = self._recent.next_after(client.after)
+            while not client.is_gone and self._is_past_needed(client.after, frame):
                 try:
-                    page = await past.between(client.after, before, PAST_PATIENCE_S, PAGE)
+                    page = await past.between(client.after, frame.id if frame else None, PAST_PATIENCE_S, PAGE)
                 except PastUnreadableError as error:
                     self.unread += 1
                     logger.warning("A client cannot be sent what it missed after %d: %s", client.after, error)
-                    break
+                    page = []
                 if not page:
+                    client.past_is_read = True
                     break
                 await self._send_page(client, page)
+                frame = self._recent.next_after(client.after)
         if not client.is_gone:
-            client.past_is_read = True
             client.waiting = None
             self.enter(client)
 

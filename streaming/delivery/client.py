@@ -50,7 +50,7 @@ class Client:
         self.is_behind = False
         self.is_gone = False
         self.was_stuck = False
-        self.past_is_read = False  # history has been asked for what is older than the recent snapshots
+        self.past_is_read = False  # nobody has what it lacks before the next snapshot
         self.waiting: asyncio.Task[None] | None = None  # for its own socket, or for history
 
     def offer(self, frame: Frame, before: int) -> None:

@@ -104,7 +104,7 @@ class Hub:
         elif since is None:
             client.send(latest)
         elif latest.id > since:
-            if self.recent.reaches(since) and self.recent.count_after(since) == 1:
+            if latest.previous == since:
                 client.send(latest)
             else:
                 self._catch_up.enter(client)

@@ -1,6 +1,6 @@
 """The recent snapshots of this process and their order: what clients resume and catch up from."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from streaming.wire import Frame
@@ -41,23 +41,7 @@ class RecentSnapshots:
             self._frames[:0] = missing[-room:]
             self._ids[:0] = [frame.id for frame in missing[-room:]]
 
-    def after(self, id: int, at_most: int) -> Sequence[Frame]:  # noqa: A002 - the wire's word
-        """The oldest frames that are newer than `id`, oldest first."""
-        first = bisect_right(self._ids, id)
-        return self._frames[first : first + at_most]
-
-    def count_after(self, id: int) -> int:  # noqa: A002
-        """How many frames are newer than `id`."""
-        return len(self._ids) - bisect_right(self._ids, id)
-
-    def before(self, id: int) -> Frame | None:  # noqa: A002
-        """The newest frame that is older than `id`."""
-        place = bisect_left(self._ids, id)
-        return self._frames[place - 1] if place else None
-
-    def reaches(self, id: int) -> bool:  # noqa: A002
-        """Whether all that was published after `id` is kept here, as far as this process knows."""
-        if not self._frames:
-            return False
-        oldest = self._frames[0]
-        return id >= oldest.id or (oldest.previous is not None and id >= oldest.previous)
+    def next_after(self, id: int) -> Frame | None:  # noqa: A002 - the wire's word
+        """The oldest frame that is newer than `id`; None where there is none."""
+        place = bisect_right(self._ids, id)
+        return self._frames[place] if place < len(self._frames) else None

@@ -72,12 +72,9 @@ class LocalLease:
         self.known_term = 0
 
     async def take(self) -> None:
-        """Begin a tenure: the first time, and where one with a higher term turns out to have been.
-
-        Where nobody knows a term, the clock (s) is the first: higher than all from before they were lost.
-        """
+        """Begin a tenure: the first time, and where one with a higher term turns out to have been."""
         if self.term == 0 or self.term < self.known_term:
-            self.term = self.known_term = (self.known_term or int(time.time())) + 1
+            self.term = self.known_term = self.known_term + 1
 
     async def keep(self) -> None:
         """See Lease.keep; there is nothing to renew."""

@@ -40,6 +40,9 @@ class Head(NamedTuple):
 class ReadsChoices(Protocol):
     """See metrics.choice_reader.ChoiceReader."""
 
+    @property
+    def age_s(self) -> float: ...
+
     async def read(self, patience_s: float) -> Choices: ...
 
     async def aclose(self) -> None: ...
@@ -132,11 +135,17 @@ class Publisher:
     # --- what was published before ---
 
     async def _learn_head(self) -> None:
-        """Learn the newest snapshot and term from whoever knows one, before the first tenure."""
+        """Learn the newest snapshot and term from whoever knows one.
+
+        Where history does not tell, Redis may have been lost, too: then the clock (s) is a term that is higher than all
+        from before.
+        """
         try:
             self._note(await self._past.head(LEARNING_PATIENCE_S))
         except (TimeoutError, OSError, DatabaseError) as error:
             logger.debug("History does not tell the newest snapshot: %s", error)
+            if self.lease.known_term == 0:
+                self.lease.known_term = int(self._wall())
         self._note(self._seen())
 
     def _note(self, head: Head | None) -> None:
