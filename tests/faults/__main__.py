@@ -1,5 +1,6 @@
-"""Everything that can break, breaks: `make faults` (about 15 minutes). Writes docs/faults.md; exits 1 where a promise broke.
+"""Everything that can break, breaks: `make faults` (about 15 minutes).
 
+Writes docs/faults.md; exits 1 where a promise was broken, or health said what was not true.
 `--only WORDS` carries out the faults with these words in their name and writes no page.
 """
 
