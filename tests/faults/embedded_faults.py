@@ -93,10 +93,13 @@ def step_clock(offset_s: int) -> Callable[[Embedded], Awaitable[None]]:
 
 
 KILLED = Fault("Embedded: killed", "kill -9 and start", kill, 10, CLIENTS)
+ENDED_WHILE_LOCKED = Fault(
+    "Embedded: ended while locked", "SIGTERM while the database is locked", end_while_locked, 2, CLIENTS
+)
 FAULTS = [
     KILLED,
     Fault("Embedded: frozen", "SIGSTOP for 5 s", freeze, 2, CLIENTS),
-    Fault("Embedded: ended while locked", "SIGTERM while the database is locked", end_while_locked, 2, CLIENTS),
+    ENDED_WHILE_LOCKED,
     Fault("Embedded: database deleted", f"for {HARMED_S:g} s, then migrate", delete_database, 1, CLIENTS),
     Fault("Embedded: database replaced", "by a backup, while it runs", replace_database, 1, CLIENTS),
     Fault("Embedded: database harmed", "all but its first page, then a backup", harm_database, 1, CLIENTS),

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from functools import partial
 
 from tests.faults.clock import Clock
 from tests.faults.stage import Cluster
@@ -10,6 +11,7 @@ from tests.faults.trial import Fault
 #: Seconds: longer than the lease.
 FROZEN_S = 6.0
 HOUR = 3600
+CLOCK_WRONG_S = 4.0
 
 
 async def kill_leader(stage: Cluster) -> None:
@@ -46,37 +48,34 @@ async def end_leader(stage: Cluster) -> None:
     stage.spawn_publisher(leader)
 
 
-async def step_clock(stage: Cluster, offset_s: int) -> None:
-    """Both publishers' clocks are set, and set right again."""
-    clocks = [Clock(stage.folder / f"clock-{number}") for number in range(2)]
-    await stage.set_clocks(clocks)
-    for offset in (offset_s, 0):
-        for clock in clocks:
-            clock.set(offset)
-        await asyncio.sleep(4)
+def clocks_of(stage: Cluster) -> list[Clock]:
+    """A clock for each publisher; each call's are the same."""
+    return [Clock(stage.folder / f"clock-{number}") for number in range(2)]
 
 
-async def step_forward(stage: Cluster) -> None:
-    """See step_clock."""
-    await step_clock(stage, HOUR)
+async def give_clocks(stage: Cluster) -> None:
+    """Publishers whose clocks can be set, and are right."""
+    await stage.set_clocks(clocks_of(stage))
 
 
-async def step_back(stage: Cluster) -> None:
-    """See step_clock."""
-    await step_clock(stage, -HOUR)
+async def give_clock_ahead(stage: Cluster) -> None:
+    """One publisher is 5 s ahead."""
+    clock = Clock(stage.folder / "clock-ahead")
+    clock.set(5)
+    await stage.set_clocks([clock, None])
 
 
-async def lead_by_turns_with_a_clock_ahead(stage: Cluster) -> None:
-    """One publisher is 5 s ahead; each leads once."""
-    ahead = Clock(stage.folder / "clock-ahead")
-    ahead.set(5)
-    await stage.set_clocks([ahead, None])
-    for _ in range(2):
-        leader = await stage.have_leader_and_standby()
-        await asyncio.to_thread(leader.stop)
-        stage.spawn_publisher(leader)
-        await asyncio.sleep(2)
+async def take_clocks(stage: Cluster) -> None:
+    """Publishers with the machine's clock again."""
     await stage.set_clocks([None, None])
+
+
+async def step_clocks(stage: Cluster, offset_s: int) -> None:
+    """Both publishers' clocks are set, and set right again."""
+    for offset in (offset_s, 0):
+        for clock in clocks_of(stage):
+            clock.set(offset)
+        await asyncio.sleep(CLOCK_WRONG_S)
 
 
 KILLED = Fault("Leader killed", "kill -9 of the leading publisher", kill_leader, 10)
@@ -91,7 +90,26 @@ FAULTS = [
         3,
     ),
     Fault("Leader ended", "SIGTERM, as a deployment does", end_leader, 3),
-    Fault("Clock forward", "publishers' clocks 1 h ahead for 4 s, and back", step_forward),
-    Fault("Clock back", "publishers' clocks 1 h behind for 4 s, and right again", step_back),
-    Fault("Clock ahead", "one publisher 5 s ahead; they lead by turns", lead_by_turns_with_a_clock_ahead),
+    Fault(
+        "Clock forward",
+        f"publishers' clocks 1 h ahead for {CLOCK_WRONG_S:g} s, and right again",
+        partial(step_clocks, offset_s=HOUR),
+        prepare=give_clocks,
+        clean_up=take_clocks,
+    ),
+    Fault(
+        "Clock back",
+        f"publishers' clocks 1 h behind for {CLOCK_WRONG_S:g} s, and right again",
+        partial(step_clocks, offset_s=-HOUR),
+        prepare=give_clocks,
+        clean_up=take_clocks,
+    ),
+    Fault(
+        "Clock ahead",
+        "one of two publishers is 5 s ahead; kill -9 of the leader",
+        kill_leader,
+        4,
+        prepare=give_clock_ahead,
+        clean_up=take_clocks,
+    ),
 ]

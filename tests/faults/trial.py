@@ -23,6 +23,7 @@ class Fault:
     """Something that breaks. `act` does it, waits as long as it lasts and mends it, if somebody must.
 
     `what`: in a few words, for the table. `clients`: how many come and go. `through_proxy`: all of them by nginx.
+    `prepare` and `clean_up`: what it needs on the stage that others do not; no part of the fault.
     """
 
     name: str
@@ -31,6 +32,8 @@ class Fault:
     times: int = 1
     clients: int = 100
     through_proxy: bool = False
+    prepare: Callable[[Any], Awaitable[None]] | None = None
+    clean_up: Callable[[Any], Awaitable[None]] | None = None
 
 
 @dataclass
@@ -56,7 +59,18 @@ class Result:
 
 async def carry_out(fault: Fault, stage: Stage) -> Result:
     """Do what the fault does as often as it says, and judge what clients received and health said meanwhile."""
-    result, flow = Result(fault), Flow()
+    result = Result(fault)
+    if fault.prepare is not None:
+        await fault.prepare(stage)
+    await carry_out_among_clients(fault, stage, result)
+    if fault.clean_up is not None and not result.complaints:
+        await fault.clean_up(stage)
+    return result
+
+
+async def carry_out_among_clients(fault: Fault, stage: Stage, result: Result) -> None:
+    """See carry_out."""
+    flow = Flow()
     addresses = stage.addresses[-1:] if fault.through_proxy else stage.addresses
     async with Crowd(addresses, fault.clients, seed=1, watch=flow.note) as crowd, HealthWatch(stage, flow) as watch:
         try:
@@ -69,7 +83,6 @@ async def carry_out(fault: Fault, stage: Stage) -> Result:
         ledgers = [roamer.ledger for roamer in crowd.roamers]
     result.statuses, result.words, result.lies = watch.count(), watch.words(), watch.find_lies()
     result.comparison = await judge(stage, ledgers)
-    return result
 
 
 async def do_once(fault: Fault, stage: Stage, flow: Flow, watch: HealthWatch, result: Result) -> None:

@@ -23,6 +23,8 @@ LIVE_S = 0.6
 NOT_OK, DOWN = 4, 3
 #: Seconds that a busy machine may take to pass a snapshot on.
 SLACK_S = 1.0
+#: Seconds that a snapshot may be under way to a client when health knows it already.
+PASSING_S = 0.2
 
 
 class Flow:
@@ -135,13 +137,15 @@ class HealthWatch:
 
     def _judge(self, sample: Sample) -> str | None:
         began = max(self._began, sample.began)
-        last = self._flow.last_live(sample.address, sample.asked_at)
-        silent_s = sample.asked_at - max(last or began, began)
+        # What comes while it answers may be in the answer.
+        newest = self._flow.last_live(sample.address, sample.answered_at + PASSING_S)
+        silent_s = sample.asked_at - max(newest or began, began)
         if sample.status == "ok" and silent_s > NOT_OK * INTERVAL_S + SLACK_S:
             return f"ok after {silent_s:.1f} s without a snapshot"
         if sample.status == "degraded" and silent_s > DOWN * INTERVAL_S + SLACK_S:
             return f"not down after {silent_s:.1f} s without a snapshot"
-        since_last_s = sample.answered_at - last if last is not None else None
+        before = self._flow.last_live(sample.address, sample.asked_at)
+        since_last_s = sample.answered_at - before if before is not None else None
         if sample.status == "down" and since_last_s is not None and since_last_s < DOWN * INTERVAL_S - SLACK_S / 2:
             return f"down {since_last_s:.1f} s after a snapshot"
         return None
