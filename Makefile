@@ -1,6 +1,7 @@
 # make serve   sets itself up and serves the dashboard      make test   sets itself up and runs every check
 # make lock    renews constraints.txt                        make setup  only sets up
 # make bench   measures what a message costs, beside other servers (docs/benchmarks.md; BENCH_ARGS=--quick: 90 seconds)
+# make faults  breaks everything that can break, about 15 minutes (docs/faults.md)
 # make hooks   has git run the quick checks before each commit, mypy before each push (CONTRIBUTING.md)
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
 
-.PHONY: serve setup test bench bench-history bench-report hooks lock format
+.PHONY: serve setup test faults bench bench-history bench-report hooks lock format
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -36,6 +37,10 @@ staticfiles/staticfiles.json: .venv/installed .env $(shell find static -type f)
 
 test: .venv/installed-dev .env staticfiles/staticfiles.json
 	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/checks
+
+faults: .venv/installed-dev .env staticfiles/staticfiles.json
+	@.ci/install-tools
+	@$(BIN)/python -m tests.faults $(FAULTS_ARGS)
 
 .venv/installed-bench: benchmarks/requirements.txt .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt

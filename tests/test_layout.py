@@ -31,8 +31,9 @@ LINES = {
     ],
     "streaming": [
         {"wire", "contract", "checks", "garbage", "apps", "log_filters"},
-        {"publishing", "delivery"},
-        {"runtime"},
+        {"ledger"},
+        {"publishing", "delivery", "roamers"},
+        {"runtime", "torture"},
         {"health", "servers"},
         {"lifespan", "web"},
         {"management"},

@@ -12,7 +12,13 @@ from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketExcepti
 
 from metrics.catalogue import CATALOGUE
 from streaming.contract import LONGEST_INTERVAL_S, DecodedMessage, find_remarks, find_violations, is_number
+from streaming.torture import Verdict, torture
 
+DEFAULT = "ws://127.0.0.1:8000/stream/live"
+#: What one process can carry, and a day.
+MOST_CLIENTS, LONGEST_TORTURE_S = 5000, 86_400
+#: How many violations are printed.
+MOST_SENTENCES = 50
 SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
@@ -49,9 +55,15 @@ def patience_after(before: DecodedMessage | None) -> float:
 
 
 class Command(BaseCommand):
-    """`check_stream [URL] [--messages N] [--timeout S]`: exits 0 where the contract holds, 1 where not."""
+    """`check_stream [URL…] [--messages N] [--timeout S] [--torture N --seconds S]`.
 
-    help = "Connect to a stream, print its messages and check them against the contract."
+    Exits 0 where the contract holds, 1 where not.
+    """
+
+    help = (
+        "Connect to a stream, print its messages and check them against the contract; with --torture, let many clients "
+        "come and go while you break things, and check that none lost anything."
+    )
     requires_system_checks = ()
 
     def get_version(self) -> str:
@@ -59,14 +71,24 @@ class Command(BaseCommand):
         return str(settings.VERSION)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("url", nargs="?", default="ws://127.0.0.1:8000/stream/live", help="default: %(default)s")
+        parser.add_argument("urls", nargs="*", metavar="url", help=f"of the stream or its site; default: {DEFAULT}")
         parser.add_argument("--messages", type=int, default=5, help="how many to check (default: %(default)s)")
         parser.add_argument("--timeout", type=float, help="seconds to wait for each (default: 10, then 3 intervals)")
+        parser.add_argument("--torture", type=int, metavar="N", help="let N clients roam over all the urls instead")
+        parser.add_argument("--seconds", type=float, default=60, help="for how long (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["messages"] < 1:
             raise CommandError("--messages must be at least 1.")
-        address = make_address(options["url"])
+        addresses = [make_address(url) for url in options["urls"] or [DEFAULT]]
+        if options["torture"] is not None:
+            self.torture(addresses, options["torture"], options["seconds"])
+            return
+        for address in addresses:
+            self.check_address(address, options)
+
+    def check_address(self, address: str, options: dict[str, Any]) -> None:
+        """Check one stream. Raises CommandError where its contract is broken or it cannot be had."""
         try:
             failed = asyncio.run(self.check_messages(address, options["messages"], options["timeout"]))
         except TimeoutError as error:
@@ -78,6 +100,43 @@ class Command(BaseCommand):
         if failed:
             raise CommandError(f"{address}: {failed} of {options['messages']} messages break the contract (see above).")
         self.stdout.write(self.style.SUCCESS(f"{address}: {options['messages']} messages, contract kept."))
+
+    def torture(self, addresses: list[str], clients: int, seconds: float) -> None:
+        """Let clients come and go, and say what came of it. Raises CommandError where anything was lost."""
+        if not 1 <= clients <= MOST_CLIENTS or not 0 < seconds <= LONGEST_TORTURE_S:
+            raise CommandError(
+                f"--torture must be from 1 to {MOST_CLIENTS} clients, --seconds up to {LONGEST_TORTURE_S} seconds."
+            )
+        self.stdout.write(
+            f"{clients} clients come and go for {seconds:g} s over {', '.join(addresses)}. Break what you like now, "
+            "and see to it that everything works again at the end."
+        )
+        self.stdout.flush()
+        try:
+            verdict = asyncio.run(torture(addresses, clients, seconds))
+        except ConnectionError as error:
+            raise CommandError(f"{', '.join(addresses)}: {error}") from None
+        self.show_verdict(verdict)
+
+    def show_verdict(self, verdict: Verdict) -> None:
+        """Print what was received and what is wrong with it. Raises CommandError where anything is."""
+        found = verdict.comparison
+        self.stdout.write(
+            f"{found.received} snapshots received over {verdict.connections} connections; "
+            f"history keeps {verdict.kept}.\n"
+            f"{found.holes_told} holes were told ({len(found.told)} snapshots that history has)."
+        )
+        for sentence in verdict.sentences[:MOST_SENTENCES]:
+            self.stderr.write(self.style.ERROR(f"  {sentence}"))
+        if (more := len(verdict.sentences) - MOST_SENTENCES) > 0:
+            self.stderr.write(self.style.ERROR(f"  and {more} more"))
+        figures = (
+            f"lost {len(found.lost)}, not kept {len(found.unkept | found.unlinked)}, doubled {len(found.doubled)}, "
+            f"two of one id {len(found.differing)}, untold holes {found.untold}"
+        )
+        if verdict.sentences:
+            raise CommandError(f"The promise was broken: {figures} (see above).")
+        self.stdout.write(self.style.SUCCESS(f"The promise was kept: {figures}."))
 
     async def check_messages(self, address: str, count: int, timeout_s: float | None) -> int:
         """Print `count` messages as they come and return how many of them break the contract."""

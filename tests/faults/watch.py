@@ -1,0 +1,160 @@
+"""What health said while things broke, held against what clients of the same server received at that time."""
+
+import asyncio
+import json
+import re
+import time
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from streaming.contract import DecodedMessage
+from tests.faults.stage import INTERVAL_S, Stage
+from tests.processes import Server
+
+#: Seconds between two samples, and how long one may take.
+SAMPLE_S, PATIENCE_S = 0.5, 3.0
+#: Seconds that a server may take until it answers at all.
+STARTING_S = 3.0
+#: A snapshot that comes to a client later than this after somebody had it first is caught up, not live.
+LIVE_S = 0.6
+#: Intervals without a snapshot after which nobody may say ok, and after which everybody must say down.
+NOT_OK, DOWN = 4, 3
+#: Seconds that a busy machine may take to pass a snapshot on.
+SLACK_S = 1.0
+#: Seconds that a snapshot may be under way to a client when health knows it already.
+PASSING_S = 0.2
+
+
+class Flow:
+    """When snapshots came, and where: note is a Watch (streaming.roamers)."""
+
+    def __init__(self) -> None:
+        self.first_seen: dict[int, float] = {}
+        #: When each snapshot came first to any client of a server, by the server's address; only what came live.
+        self.live: dict[str, dict[int, float]] = {}
+        self.violations: list[str] = []
+
+    def note(self, address: str, message: DecodedMessage, violations: list[str]) -> None:
+        """Write down when a message came."""
+        now = time.monotonic()
+        self.violations += violations
+        own: Any = message.get("id")
+        if now - self.first_seen.setdefault(own, now) < LIVE_S:
+            self.live.setdefault(address, {}).setdefault(own, now)
+
+    def count_live(self, address: str, since: float) -> int:
+        """How many new snapshots came to clients of one server since then."""
+        return sum(moment > since for moment in self.live.get(address, {}).values())
+
+    def last_live(self, address: str, until: float) -> float | None:
+        """When the newest came to a client of that server, before `until`."""
+        return max((moment for moment in self.live.get(address, {}).values() if moment <= until), default=None)
+
+    def first_after(self, address: str, moment: float) -> float | None:
+        """When the first one came to a client of that server after `moment`."""
+        return min((one for one in self.live.get(address, {}).values() if one > moment), default=None)
+
+    def longest_silence(self, start: float, end: float) -> float:
+        """The longest time between two new snapshots, whoever got them, from the last before `start` to `end`."""
+        moments = sorted(self.first_seen.values())
+        before = [moment for moment in moments if moment <= start][-1:]
+        within = [moment for moment in moments if start < moment <= end]
+        marks = [*(before or [start]), *within, end]
+        return max(later - earlier for earlier, later in pairwise(marks))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One answer of `/stream/health`. `status`: None where it did not answer. `began`: when that server started.
+
+    Times are monotonic.
+    """
+
+    address: str
+    began: float
+    asked_at: float
+    answered_at: float
+    status: str | None
+    reasons: list[str]
+
+
+async def ask_health(server: Server) -> dict[str, Any] | None:
+    """What a server's health says; None where it does not answer in time."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            try:
+                writer.write(b"GET /stream/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                answer = await reader.read()
+            finally:
+                writer.close()
+        report = json.loads(answer.partition(b"\r\n\r\n")[2])
+    except (OSError, ValueError):  # TimeoutError is one
+        return None
+    return report if isinstance(report, dict) else None
+
+
+class HealthWatch:
+    """Asks every server of a stage again and again: `async with HealthWatch(stage, flow) as watch`."""
+
+    def __init__(self, stage: Stage, flow: Flow) -> None:
+        self._stage = stage
+        self._flow = flow
+        self._began = time.monotonic()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.samples: list[Sample] = []
+
+    async def __aenter__(self) -> "HealthWatch":
+        self._tasks = [asyncio.create_task(self._ask(server)) for server in self._stage.servers]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _ask(self, server: Server) -> None:
+        while True:
+            asked_at = time.monotonic()
+            if self._stage.is_up(server):
+                began = self._stage.began[server.stream]
+                report = await ask_health(server)
+                if self._stage.is_up(server) and asked_at > began + STARTING_S:
+                    status, reasons = (report["status"], report["reasons"]) if report else (None, [])
+                    self.samples.append(Sample(server.stream, began, asked_at, time.monotonic(), status, reasons))
+            await asyncio.sleep(max(0.0, asked_at + SAMPLE_S - time.monotonic()))
+
+    def latest(self, server: Server, since: float) -> Sample | None:
+        """The newest answer of that server to a question asked after `since`."""
+        found = (one for one in reversed(self.samples) if one.address == server.stream and one.asked_at > since)
+        return next(found, None)
+
+    def find_lies(self) -> list[str]:
+        """Every answer that was not true, a sentence each."""
+        return [lie for sample in self.samples if (lie := self._judge(sample))]
+
+    def _judge(self, sample: Sample) -> str | None:
+        began = max(self._began, sample.began)
+        # What comes while it answers may be in the answer.
+        newest = self._flow.last_live(sample.address, sample.answered_at + PASSING_S)
+        silent_s = sample.asked_at - max(newest or began, began)
+        if sample.status == "ok" and silent_s > NOT_OK * INTERVAL_S + SLACK_S:
+            return f"ok after {silent_s:.1f} s without a snapshot"
+        if sample.status == "degraded" and silent_s > DOWN * INTERVAL_S + SLACK_S:
+            return f"not down after {silent_s:.1f} s without a snapshot"
+        before = self._flow.last_live(sample.address, sample.asked_at)
+        since_last_s = sample.answered_at - before if before is not None else None
+        if sample.status == "down" and since_last_s is not None and since_last_s < DOWN * INTERVAL_S - SLACK_S / 2:
+            return f"down {since_last_s:.1f} s after a snapshot"
+        return None
+
+    def count(self) -> Counter[str]:
+        """How often which status was said; "silent" where a server that ran did not answer."""
+        return Counter(sample.status or "silent" for sample in self.samples)
+
+    def words(self) -> Counter[str]:
+        """The reasons, with their numbers left out, and how often each was said."""
+        said = (re.sub(r"\d[\d.]*", "…", reason) for sample in self.samples for reason in sample.reasons)
+        return Counter(said)
