@@ -43,6 +43,8 @@ POSTGRESQL = {
     "no space left": "its disk is full: make room there",
 }
 
+READONLY_DISK = "its file system is read-only: mount it for writing, and look why it is"
+
 
 def explain_database_error(error: Exception) -> str:
     """What happened, with the file where there is one, and what to do; of an unknown error what it says itself."""
@@ -87,6 +89,8 @@ def explain_unopened(path: Path) -> str:
         return f"cannot be there, for {path.parent} is no folder (create it, or correct DATABASE_URL)"
     if not path.exists():
         return f"is not there (bring the file back, or {MIGRATE} to begin with a new one)"
+    if is_on_readonly_disk(path):  # to be read, it needs files beside it
+        return f"cannot be opened, for {READONLY_DISK}"
     if not os.access(path, os.R_OK):
         return "may not be read by this user (give it the right)"
     if not os.access(path.parent, os.W_OK):
@@ -97,11 +101,18 @@ def explain_unopened(path: Path) -> str:
 def explain_readonly(path: Path) -> str:
     """Why a file cannot be written."""
     for place, name in ((path, "the file"), (path.parent, f"the folder {path.parent}")):
-        if os.path.exists(place) and os.statvfs(place).f_flag & os.ST_RDONLY:
-            return "its file system is read-only: mount it for writing, and look why it is"
+        if is_on_readonly_disk(place):
+            return READONLY_DISK
         if not os.access(place, os.W_OK):
             return f"this user may not write {name}: give it the right"
     return "the file was replaced or its rights were changed: it is opened again"
+
+
+def is_on_readonly_disk(place: Path) -> bool:
+    try:
+        return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def explain_full(path: Path) -> str:

@@ -103,8 +103,9 @@ except OverflowError:
     raise ImproperlyConfigured("HISTORY_RETENTION is too long: use 7d, 36h, or seconds.") from None
 # How many long answers from history a process sends at once; one more gets 503.
 HISTORY_EXPORTS: int = env.int("HISTORY_EXPORTS", default=8, validate=validate.Range(1, 1000))
-# Folder for what is published and not in the database yet, so that no end of a process loses it. Unset: beside an SQLite
-# file, else beside the code. It belongs to one database: whoever starts there writes into that what a process left.
+# The folder of the journal: what is published and not in the database yet, so that no kill loses it; of several
+# processes each has a file of its own there. It belongs to one database, on a disk of this machine: what a process left
+# there is written into the database of whoever starts there. Unset: beside the SQLite file, else beside the code.
 CHOSEN_JOURNAL: Path | None = env.path("STREAM_JOURNAL", default=None)
 # What clients can resume from: a number of snapshots (1200), or a duration (1h, 90m, 30s).
 STREAM_REPLAY_TEXT: str = env.str("STREAM_REPLAY", default="1h", validate=lambda text: [count_replay(text, 3.0)])
@@ -199,7 +200,19 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
         init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     )
 elif DATABASE["ENGINE"] == "django.db.backends.postgresql":
-    DATABASE.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    # Nothing waits for ever: not for a host that is gone (keepalives, and what was sent and not received: 10 s each),
+    # not for a lock, not for a transaction that somebody left open. A statement may take as long as a migration of a
+    # large history does. What DATABASE_URL says (?lock_timeout is not one, ?options=-c%20lock_timeout=1000 is) holds.
+    DATABASE["OPTIONS"] = {
+        "connect_timeout": 5,  # seconds
+        "keepalives": 1,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,  # ms, as all below
+        "options": "-c lock_timeout=5000 -c statement_timeout=600000 -c idle_in_transaction_session_timeout=60000",
+        **DATABASE.get("OPTIONS", {}),
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {

@@ -7,9 +7,12 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import Error as DatabaseError
+from django.db import transaction
 from redis.asyncio import Redis
 
+from metrics.database_errors import explain_database_error
+from metrics.database_thread import DatabaseThread
 from metrics.inquiry import Inquiry
 from metrics.models import DataSource
 
@@ -21,13 +24,9 @@ Result = dict[str, Any]
 
 def touch_database() -> None:
     """Do what the dashboard does to the database: read the choices, and write (nothing). Raises django.db.Error."""
-    close_old_connections()
-    try:
-        with transaction.atomic():
-            DataSource.objects.filter(group="").update(kind="")  # no such row, but a locked or read-only file refuses
-            DataSource.objects.count()
-    finally:
-        close_old_connections()
+    with transaction.atomic():
+        DataSource.objects.filter(group="").update(kind="")  # no such row, but a locked or read-only file refuses
+        DataSource.objects.count()
 
 
 async def ask_channel_layer() -> None:
@@ -55,6 +54,8 @@ class Check:
             await self._inquiry.answer(PATIENCE_S)
         except TimeoutError:
             error = f"no answer within {PATIENCE_S} s"
+        except DatabaseError as failure:
+            error = explain_database_error(failure)
         except Exception as failure:  # whatever it is, it is the answer
             error = f"{type(failure).__name__}: {failure}"
         result: Result = {"ok": error is None, "ms": round((time.perf_counter() - started) * 1000, 1)}
@@ -67,9 +68,10 @@ class Checks:
     """One process's checks, by the name of what they ask."""
 
     def __init__(self) -> None:
+        self._thread = DatabaseThread("health")
         self._checks = {
             "channel_layer": Check(ask_channel_layer),
-            "database": Check(lambda: asyncio.to_thread(touch_database)),
+            "database": Check(lambda: self._thread.ask(touch_database)),
             "redis": Check(ask_redis),
         }
 

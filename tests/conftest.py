@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgresql import Postgresql
 from tests.processes import ROOT, Process, Redis, Server
 
 StartServer = Callable[..., Server]
@@ -80,3 +81,23 @@ def server(
     assert process.process is not None
     assert process.process.returncode == 0
     assert "Traceback" not in process.output
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, which can be made read-only."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(folder)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a file system needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def postgresql_server() -> Iterator[Postgresql]:
+    """A PostgreSQL of this test's own, not started yet."""
+    server = Postgresql()
+    yield server
+    server.remove()

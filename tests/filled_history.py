@@ -16,8 +16,9 @@ from metrics.models import SnapshotRecord
 now = round(time.time() * 1000) - 5000
 SnapshotRecord.objects.bulk_create(
     [SnapshotRecord(id=now - 10 * n, time_ms=now - 10 * n, previous=now - 10 * n - 10, interval_s=0.01,
-        source_system="host", source_ai="mock", source_portfolio="mock", problem_count=0, problems="{{}}",
-        observed="{{}}",        **{{m.key: m.fallback for m in CATALOGUE}}) for n in range({STORED})], batch_size=5000)
+        source_system="host", source_ai="mock", source_portfolio="mock",
+        problem_count=0, problems="{{}}", observed="{{}}",
+        **{{m.key: m.fallback for m in CATALOGUE}}) for n in range({STORED})], batch_size=5000)
 """
 
 

@@ -82,7 +82,7 @@ def test_one_declaration_and_a_generated_migration_add_a_group_and_metrics(serve
         check_admin(server)
         check_history(server, old)
         check_page(server)
-        for address in (server.stream, f"{server.stream}?since={old[0]['timestamp']}"):
+        for address in (server.stream, f"{server.stream}?since={old[0]['id']}"):
             said = manage(server, "check_stream", address, "--messages", "3")
             assert "3 messages, contract kept" in said
             assert len(re.findall(r"drawdown (?:\d\.\d{3}|— \(missing\))  fills (?:\d+|— \(missing\))", said)) == 3
@@ -94,13 +94,22 @@ def test_one_declaration_and_a_generated_migration_add_a_group_and_metrics(serve
 def check_messages(server: Server, old: list[dict[str, object]]) -> None:
     """Live ones have the new keys in their places; those from before say `missing`, and have no source."""
     assert server.health()["status"] in {"ok", "degraded", "down"}  # the newest snapshot may be one from before
-    (first,) = server.receive(1, f"?since={old[0]['timestamp']}")
+    (first,) = server.receive(1, f"?since={old[0]['id']}")
     with server.connect() as connection:
         messages = (json.loads(connection.recv(timeout=20)) for _ in range(100))
         live = next(message for message in messages if "orders" in message["sources"])
     assert first["timestamp"] == old[1]["timestamp"]
     for message in (first, live):
-        assert list(message)[-7:] == ["drawdown", "fills", "previous", "interval", "sources", "problems", "observed"]
+        assert list(message)[-8:] == [
+            "drawdown",
+            "fills",
+            "id",
+            "previous",
+            "interval",
+            "sources",
+            "problems",
+            "observed",
+        ]
     assert (first["drawdown"], first["fills"]) == (None, None)
     assert {"drawdown": "missing", "fills": "missing"}.items() <= first["problems"].items()
     assert list(first["sources"]) == ["system", "ai", "portfolio"]

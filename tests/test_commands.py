@@ -17,7 +17,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from tests.conftest import StartServer
 from tests.processes import ROOT, Server, free_port, wait_until
-from tests.test_contract import START, make_message
+from tests.test_contract import START, START_ID, make_message
 
 SECRET = "not-secret-at-all-but-long-enough-for-a-test-of-this-kind"
 
@@ -85,8 +85,8 @@ def fake_server(texts: list[str]) -> Iterator[str]:
     ("change", "complaint"),
     [
         ({"cpu": "5"}, "cpu"),
-        ({"previous": START - 1}, "gap"),
-        ({"timestamp": START, "datetime": "2024-12-26T00:54:20.000Z", "previous": None}, "is not after"),
+        ({"previous": START_ID - 1}, "gap"),
+        ({"id": START_ID, "previous": None}, "is not after"),
         ({"interval": "3"}, "interval"),
         ({"sources": [], "problems": [], "observed": []}, "objects"),
         ({"timestamp": 1e300}, "timestamp"),
@@ -94,7 +94,7 @@ def fake_server(texts: list[str]) -> Iterator[str]:
 )
 def test_check_stream_says_what_breaks_the_contract_and_reads_on(change: dict[str, Any], complaint: str) -> None:
     """Which breaks there are is in test_contract.py; here, that the command names them, whatever they are."""
-    first, second, third = (make_message(START + 3 * n, START + 3 * n - 3) for n in range(3))
+    first, second, third = (make_message(START + 3 * n, START_ID + 3000 * n - 3000) for n in range(3))
     with fake_server([json.dumps(message) for message in (first, {**second, **change}, third)]) as address:
         result = manage("check_stream", address, "--messages", "3")
     assert result.returncode == 1

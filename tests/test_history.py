@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
+from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -291,3 +292,12 @@ def test_sqlite_keeps_the_table_itself_in_the_order_of_ids(where: str) -> None:
         plan = cursor.fetchall()
     assert len(plan) == 1
     assert "INTEGER PRIMARY KEY" in plan[0][3]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("harm", HARM)
+def test_the_admin_shows_rows_that_cannot_be_read(harm: dict[str, Any], admin_client: Client) -> None:
+    store(*(make_snapshot(START + n, cpu=1.0) for n in range(2)))
+    SnapshotRecord.objects.filter(id=START_ID + 1000).update(**harm)
+    for path in ("snapshotrecord/", f"snapshotrecord/{START_ID + 1000}/change/", "datasource/"):
+        assert admin_client.get(f"/admin/metrics/{path}").status_code == 200

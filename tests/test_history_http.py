@@ -5,6 +5,7 @@ import gc
 import gzip
 import json
 import threading
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -22,7 +23,7 @@ from streaming.runtime import Runtime
 from streaming.web.history_query import MOST_BUCKETS, BadQueryError, parse_query
 from streaming.wire import Frame
 from tests.hubs import RuntimeClient
-from tests.test_history import START, make_snapshot, store
+from tests.test_history import START, START_ID, make_snapshot, store
 
 RANGE = f"from={START}&to={START + 100}"
 
@@ -43,6 +44,22 @@ async def get(query: str, path: str = "/stream/history", runtime: Runtime | None
 def test_a_range_includes_its_start_and_excludes_its_end() -> None:
     store(*(make_snapshot(START + 50 * n) for n in range(3)))
     assert [s["timestamp"] for s in json.loads(get(RANGE).body)["snapshots"]] == [START, START + 50]
+
+
+@pytest.mark.django_db
+def test_without_an_end_it_ends_after_the_newest_snapshot_though_its_clock_was_ahead_of_this_one() -> None:
+    ahead = round(time.time()) + 7200.5
+    store(make_snapshot(ahead - 5), make_snapshot(ahead))
+    answer = json.loads(get("").body)
+    assert [s["timestamp"] for s in answer["snapshots"]] == [ahead - 5, ahead]
+    assert len(json.loads(get(f"from={ahead}").body)["snapshots"]) == 1
+
+
+@pytest.mark.django_db
+def test_without_an_end_it_ends_now_when_a_clock_that_was_ahead_was_set_back() -> None:
+    now = round(time.time()) - 1.0
+    store(make_snapshot(now + 10**6), make_snapshot(now, place=round(now * 1000) + 10**9 + 1))
+    assert [s["timestamp"] for s in json.loads(get("").body)["snapshots"]] == [now]
 
 
 @pytest.mark.django_db
@@ -98,6 +115,7 @@ def test_points_divide_the_range_into_that_many_buckets() -> None:
         ("form=1", "Unknown parameter 'form'"),
     ],
 )
+@pytest.mark.django_db
 def test_a_mistake_is_told_with_what_is_allowed(query: str, complaint: str) -> None:
     response = get(query)
     assert response.status_code == 400
@@ -275,10 +293,11 @@ def test_other_methods_are_refused() -> None:
 def test_latest_is_the_newest_snapshot_and_503_before_the_first() -> None:
     first, other = Runtime(), Runtime()
     assert get("", "/stream/latest", first).status_code == 503
-    first.hub.recent.append(Frame(*make_snapshot(START).to_encoded()))
+    first.hub.recent.append(Frame(*make_snapshot(START).to_encoded(1)))
     response = get("", "/stream/latest", first)
     assert response.body == make_snapshot(START).encode()
     assert get("", "/stream/latest", first, **{"If-None-Match": response["ETag"]}).status_code == 304
+    assert response["ETag"] == f'"{START_ID}"'
     assert get("", "/stream/latest", other).status_code == 503  # each has its own
 
 

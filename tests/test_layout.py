@@ -21,7 +21,8 @@ APPS = {
 #: lines before its own, never from a neighbour in its line.
 LINES = {
     "metrics": [
-        {"catalogue", "inquiry"},
+        {"catalogue", "inquiry", "kept_connection"},
+        {"database_thread", "database_errors"},
         {"choices", "first_choices", "parsing", "reading"},
         {"snapshot", "apps"},
         {"models", "sources"},

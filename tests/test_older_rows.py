@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -19,7 +20,8 @@ from metrics.history.export import export_csv
 from metrics.history.reader import read_newest
 from metrics.models import DataSource, SnapshotRecord
 from streaming.contract import find_violations
-from streaming.health import describe_groups, find_reasons
+from streaming.health import describe_groups
+from streaming.reasons import reasons_of_groups
 
 NOW = 1_735_174_460.0
 NOW_MS = 1_735_174_460_000
@@ -31,8 +33,17 @@ def store(**columns: object) -> SnapshotRecord:
     absent = {*AI, "risk"}
     values = {key: metric.fallback for key, metric in METRICS.items() if key not in absent}
     known = {"source_system": "host", "source_portfolio": "redis", "problem_count": 0, "problems": "{}"}
-    row = {"id": NOW_MS, "time_ms": NOW_MS, "interval_s": 3.0, "observed": "{}", **known, **values, **columns}
-    return SnapshotRecord.objects.create(**row)
+    row: dict[str, Any] = {
+        "id": NOW_MS,
+        "time_ms": NOW_MS,
+        "interval_s": 3.0,
+        "observed": "{}",
+        **known,
+        **values,
+        **columns,
+    }
+    SnapshotRecord.objects.create(**row)
+    return SnapshotRecord.objects.get(id=row["id"])
 
 
 @pytest.mark.django_db
@@ -79,7 +90,7 @@ def test_health_does_not_complain_of_a_group_that_did_not_exist() -> None:
     groups = describe_groups(json.loads(store().to_snapshot().encode()))
     assert list(groups) == ["system", "portfolio"]
     assert groups["portfolio"]["problems"] == {"risk": "missing"}
-    assert find_reasons({"any": "snapshot"}, groups, {}) == ["Group portfolio (redis): risk missing."]
+    assert [*reasons_of_groups(groups)] == ["Group portfolio (redis): risk missing."]
 
 
 # --- the rows of the choice of sources ---

@@ -1,12 +1,6 @@
 """PostgreSQL, by DATABASE_URL alone, on a real server."""
 
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
@@ -15,33 +9,17 @@ import pytest
 from tests.admin_session import LIST, AdminSession
 from tests.conftest import StartServer
 from tests.filled_history import fill_history
-from tests.processes import free_port, need, wait_until
+from tests.postgresql import Postgresql
+from tests.processes import wait_until
+from tests.test_database_failures import Witness
 from tests.test_resume import assert_chain
 from tests.test_slow_readers import stuck_reader
 
 
 @pytest.fixture
-def postgresql() -> Iterator[str]:
+def postgresql(postgresql_server: Postgresql) -> str:
     """The DATABASE_URL of a PostgreSQL of this test's own."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    programs = Path(need(found[-1] if found else "/usr/lib/postgresql/initdb", "PostgreSQL")).parent
-    folder = Path(tempfile.mkdtemp())  # not in pytest's: another user must be able to get there
-    port = free_port()
-    as_owner = []
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(folder, "postgres")
-        as_owner = ["runuser", "-u", "postgres", "--"]
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-
-    def run(*words: str) -> None:
-        subprocess.run([*as_owner, *words], check=True, capture_output=True, timeout=60, cwd=folder)
-
-    run(str(programs / "initdb"), "-D", f"{folder}/data", "-A", "trust", "-E", "UTF8", "-U", "quantum")
-    control = [str(programs / "pg_ctl"), "-D", f"{folder}/data"]
-    run(*control, "-o", options, "-l", f"{folder}/log", "-w", "start")
-    yield f"postgres://quantum@127.0.0.1:{port}/postgres"
-    run(*control, "-m", "immediate", "-w", "stop")
-    shutil.rmtree(folder, ignore_errors=True)
+    return postgresql_server.start().url
 
 
 def test_the_form_leaves_a_switch_that_another_transaction_was_just_making(
@@ -81,7 +59,7 @@ def test_everything_works_on_postgresql_by_its_url_alone(postgresql: str, start_
     wait_until(lambda: server.health()["status"] == "ok")
     server.kill()
     again = start_server("uvicorn", DATABASE_URL=postgresql)
-    assert_chain(again.receive(12, f"?since={before[0]['timestamp']}"))
+    assert_chain(again.receive(12, f"?since={before[0]['id']}"))
 
 
 @pytest.mark.parametrize("is_summary", [False, True])
@@ -98,7 +76,52 @@ def test_no_connection_is_held_for_a_reader_that_is_stuck(
 
         newest = ask("SELECT max(time_ms) FROM metrics_snapshotrecord") / 1000
         summary = f"/stream/history?from={newest - 199}&to={newest}&step=0.04"
+        others = "SELECT count(*) FROM pg_stat_activity WHERE client_addr IS NOT NULL AND pid <> pg_backend_pid()"
+        kept = ask(others)  # by the threads that ask again and again
         with stuck_reader(server, summary if is_summary else "/stream/history?from=0"):
-            others = "SELECT count(*) FROM pg_stat_activity WHERE client_addr IS NOT NULL AND pid <> pg_backend_pid()"
-            wait_until(lambda: ask(others) == 0, what="no connection but the one that asks")
+            wait_until(lambda: ask(others) <= kept, what="no connection but those that are kept")
             assert server.get("/stream/history?from=0")[0] == 503  # the reader is not through
+
+
+def test_connections_that_are_ended_and_a_restart_cost_nothing(
+    postgresql_server: Postgresql, start_server: StartServer
+) -> None:
+    url = postgresql_server.start().url
+    server = start_server("uvicorn", DATABASE_URL=url)
+    witness = Witness(server)
+    witness.read(5)
+    with psycopg.connect(url, autocommit=True) as asking:
+        for _ in range(5):
+            asking.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            witness.read(2)
+    postgresql_server.stop()
+    wait_until(lambda: witness.read(1) or any("start PostgreSQL" in reason for reason in server.health()["reasons"]))
+    witness.read(5)
+    postgresql_server.start()
+    wait_until(lambda: witness.read(1) or server.health()["status"] == "ok")
+
+    def stored() -> set[int]:
+        with psycopg.connect(url) as asking:
+            return {row[0] for row in asking.execute("SELECT id FROM metrics_snapshotrecord").fetchall()}
+
+    wait_until(lambda: {*witness.ids} <= stored())
+    report = server.health()["history"]
+    assert (report["given_up"], report["refused"]) == (0, 0)
+
+
+def test_the_threads_keep_their_connections(postgresql: str, start_server: StartServer) -> None:
+    """As many sessions as there are threads, the same ones: not two new ones for each snapshot."""
+    server = start_server("uvicorn", DATABASE_URL=postgresql, STREAM_INTERVAL="0.05")
+    with psycopg.connect(postgresql, autocommit=True) as asking:
+
+        def sessions() -> set[int]:
+            found = asking.execute(
+                "SELECT pid FROM pg_stat_activity WHERE client_addr IS NOT NULL AND pid <> pg_backend_pid()"
+            )
+            return {row[0] for row in found.fetchall()}
+
+        server.receive(10)
+        before = sessions()
+        server.receive(40)
+        assert sessions() == before
+        assert len(before) <= 4

@@ -25,7 +25,7 @@ def next_with(connection: ClientConnection, claim: Callable[[dict[str, Any]], bo
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         message: dict[str, Any] = json.loads(connection.recv(timeout=20))
-        assert before is None or message["previous"] == before["timestamp"], "the stream has a gap"
+        assert before is None or message["previous"] == before["id"], "the stream has a gap"
         if claim(message):
             return message
         before = message

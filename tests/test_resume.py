@@ -20,13 +20,13 @@ from tests.processes import Redis, Server, wait_until
 
 def assert_chain(messages: list[dict[str, Any]]) -> None:
     for before, after in pairwise(messages):
-        assert after["previous"] == before["timestamp"]
+        assert after["previous"] == before["id"]
 
 
 def test_a_client_that_reconnects_gets_what_it_missed(server: Server) -> None:
     missed = server.receive(5)
     wait_until(lambda: server.health()["timestamp"] > missed[-1]["timestamp"])
-    again = server.receive(8, f"?since={missed[0]['timestamp']}")
+    again = server.receive(8, f"?since={missed[0]['id']}")
     assert again[: len(missed) - 1] == missed[1:]
     assert_chain(again)
 
@@ -35,20 +35,27 @@ def test_since_before_everything_gets_all_there_is_and_previous_tells_the_rest(s
     assert_chain(server.receive(6, "?since=0"))
 
 
-def test_since_in_the_future_is_live_from_the_next_snapshot_on(server: Server) -> None:
+def test_a_since_that_is_ahead_of_this_server_waits_for_what_comes_after_it(server: Server) -> None:
     latest = server.receive(1)[0]
-    (first,) = server.receive(1, "?since=99999999999")
-    assert first["timestamp"] > latest["timestamp"]
+    (first,) = server.receive(1, f"?since={latest['id'] + 300}")
+    assert first["id"] > latest["id"] + 300
+
+
+def test_a_since_that_is_a_timestamp_still_resumes(server: Server) -> None:
+    """Clients of 1.0 know nothing else."""
+    before = server.receive(3)
+    after = server.receive(3, f"?since={before[0]['timestamp']}")
+    assert after[:2] == before[1:]
 
 
 @pytest.mark.parametrize("since", ["abc", "-1", "nan", "inf", "", "9" * 400, "1e999", "%00", "1;2"])
-def test_a_since_that_is_no_time_is_closed_with_4400_and_a_reason(server: Server, since: str) -> None:
+def test_a_since_that_is_no_id_is_closed_with_4400_and_a_reason(server: Server, since: str) -> None:
     with server.connect(f"?since={since}") as connection:
         with pytest.raises(ConnectionClosed) as closed:
             connection.recv(timeout=10)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4400
-        assert "Unix seconds" in closed.value.rcvd.reason
+        assert "since=1735174460123" in closed.value.rcvd.reason
 
 
 def test_a_client_that_resumes_200_times_at_random_moments_misses_nothing(start_server: StartServer) -> None:
@@ -58,7 +65,7 @@ def test_a_client_that_resumes_200_times_at_random_moments_misses_nothing(start_
 
     async def come_and_go() -> None:
         for _ in range(200):
-            since = f"?since={record[-1]['timestamp']}" if record else ""
+            since = f"?since={record[-1]['id']}" if record else ""
             async with websockets.connect(server.stream + since, compression=None) as connection:
                 try:
                     async with asyncio.timeout(moments.uniform(0, 0.06)):
@@ -78,11 +85,9 @@ def test_a_server_that_is_killed_goes_on_where_the_chain_ended(start_server: Sta
     before = server.receive(6)
     server.kill()
     again = start_server(kind)
-    after = again.receive(12, f"?since={before[0]['timestamp']}")
+    after = again.receive(12, f"?since={before[0]['id']}")
     assert_chain(after)
-    known = {message["timestamp"] for message in after}
-    lost = [message["timestamp"] for message in before[1:] if message["timestamp"] not in known]
-    assert lost in ([], [before[-1]["timestamp"]])  # at most the tick in flight
+    assert after[: len(before) - 1] == before[1:]
     assert "Traceback" not in again.output
 
 

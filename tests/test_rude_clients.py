@@ -51,7 +51,7 @@ def witness(server: Server) -> Iterator[None]:
         wait_until(lambda: server.health()["clients"] == 1, what="only the witness is connected")
         for _ in range(3):
             message = json.loads(connection.recv(timeout=20))
-            assert message["previous"] == before["timestamp"]
+            assert message["previous"] == before["id"]
             before = message
     assert "Traceback" not in server.output[said_before:]
 

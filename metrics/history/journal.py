@@ -33,7 +33,10 @@ class Journal:
     """JSON lines: each is the message with its term before all else. Errors are kept and logged, never raised."""
 
     def __init__(self, folder: Path, *, segment: int = SEGMENT) -> None:
-        """`folder` is created where it is missing. `segment`: snapshots in one file."""
+        """`folder` is created where it is missing, but not the folder that it is to be in: a disk may not be there.
+
+        `segment`: snapshots in one file.
+        """
         self._folder = folder
         self._segment = segment
         self._own: list[OpenFile] = []  # the newest is written to
@@ -107,7 +110,7 @@ class Journal:
 
     def _begin_file(self) -> None:
         """Open the next file. Raises OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{os.getpid()}-{time.time_ns()}.jsonl"
         hidden = path.with_suffix(".new")  # nobody looks at it before it is locked
         descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -27,8 +27,8 @@ class Store(Protocol):
     async def write(self, batch: Sequence[Entry]) -> Refused:
         """Store what is not there yet, all or nothing, and return what may not get in.
 
-        Raises django.db.Error and OSError where the store is away, and DataError, IntegrityError (of django.db),
-        ValueError or OverflowError where it cannot hold something.
+        Raises django.db.Error and OSError where the store is away; where it cannot hold something DataError and
+        IntegrityError (of django.db), ValueError and OverflowError.
         """
 
     async def prune(self, before_ms: int, at_most: int) -> int:

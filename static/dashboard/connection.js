@@ -13,6 +13,7 @@
 import { Backoff } from "./backoff.js";
 import { browserEnvironment } from "./environment.js";
 import { Poller } from "./poller.js";
+import { Sequence } from "./sequence.js";
 
 /** @typedef {import("./environment.js").Environment} Environment */
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
@@ -46,14 +47,17 @@ const FROZEN_AFTER = 2_500;
 const POLL_AFTER = 3;
 
 /**
- * Events: `snapshot` with `{snapshot, missing}`, where `missing` is `{from, to}` (timestamps, both of them known
- * snapshots) when some between were not received, else null; `status` with a {@link Status}, whenever it changes.
+ * Events: `snapshot` with `{snapshot, missing, isFirst}`; `status` with a {@link Status}, whenever it changes.
+ * `missing`: what was published and not received before it (a `Missing` of sequence.js: ids, and whether it is gone for
+ * good), else null. `isFirst`: nothing was heard before it over the same socket (or by polling), so that the server may
+ * have had it for long.
  */
 export class LiveConnection extends EventTarget {
   /** @type {WebSocket|null} */ #socket = null;
   /** @type {any} */ #retryTimer = null;
   /** @type {any} */ #watchdog = null;
-  /** @type {number|null} Timestamp of the newest snapshot: the resume cursor. */ #last = null;
+  /** @type {Sequence} */ #sequence;
+  /** @type {WebSocket|Poller|null} What the last message came over. */ #heardFrom = null;
   #mayResume = true;
   #neverOpened = 0;
   #fruitless = 0;
@@ -63,14 +67,14 @@ export class LiveConnection extends EventTarget {
   /**
    * @param {{url: string, latestUrl?: string, interval?: number, since?: number|null, environment?: Environment}} options
    *   `url`: the stream (a path, or ws://…, wss://…). `latestUrl`: where one snapshot is had by HTTP; without it there
-   *   is no polling. `interval`: seconds between snapshots, until the first one says it. `since`: the timestamp of the
-   *   newest snapshot that the caller has already.
+   *   is no polling. `interval`: seconds between snapshots, until the first one says it. `since`: the id of the newest
+   *   snapshot that the caller has already.
    */
   constructor({ url, latestUrl, interval = 3, since = null, environment = browserEnvironment() }) {
     super();
     this.url = url;
     this.interval = interval;
-    this.#last = since;
+    this.#sequence = new Sequence(since);
     this.environment = environment;
     this.backoff = new Backoff(environment.random);
     /** @type {Status} */
@@ -136,8 +140,9 @@ export class LiveConnection extends EventTarget {
   }
 
   #address() {
-    if (this.#last === null || !this.#mayResume) return this.url;
-    return `${this.url}${this.url.includes("?") ? "&" : "?"}since=${this.#last}`;
+    const { last } = this.#sequence;
+    if (last === null || !this.#mayResume) return this.url;
+    return `${this.url}${this.url.includes("?") ? "&" : "?"}since=${last}`;
   }
 
   #connect({ isChecking = false } = {}) {
@@ -226,13 +231,15 @@ export class LiveConnection extends EventTarget {
 
   /** Report a snapshot unless it is known already. @param {Snapshot} snapshot */
   #accept(snapshot) {
-    if (typeof snapshot?.timestamp !== "number") return;
-    const last = this.#last;
-    if (last !== null && snapshot.timestamp <= last) return;
-    this.#last = snapshot.timestamp;
+    const socket = this.status.phase === "open" ? this.#socket : null;
+    const from = socket ?? this.poller;
+    const isFirst = from !== this.#heardFrom;
+    this.#heardFrom = from;
+    const taken = this.#sequence.take(snapshot);
+    if (!taken) return;
     this.#mayResume = true;
     this.interval = snapshot.interval || this.interval;
-    if (this.#socket && this.status.phase === "open") {
+    if (socket) {
       this.#fruitless = 0;
       this.backoff.reset();
       if (this.status.attempt || this.status.mode === "polling") {
@@ -241,9 +248,7 @@ export class LiveConnection extends EventTarget {
     } else if (this.status.mode !== "polling") {
       this.#report({ mode: "polling" });
     }
-    const isMissing = last !== null && snapshot.previous != null && snapshot.previous !== last;
-    const missing = isMissing ? { from: last, to: snapshot.timestamp } : null;
-    this.dispatchEvent(new CustomEvent("snapshot", { detail: { snapshot, missing } }));
+    this.dispatchEvent(new CustomEvent("snapshot", { detail: { snapshot, missing: taken.missing, isFirst } }));
   }
 
   /** @param {Partial<Status>} change */

@@ -2,9 +2,10 @@
 
 /**
  * @typedef {Record<string, any> & {
- *   timestamp: number, previous: number|null, interval: number,
+ *   timestamp: number, id: number, previous: number|null, interval: number,
  *   sources: Record<string, string>, problems: Record<string, string>, observed: Record<string, number>,
- * }} Snapshot
+ *   missed?: {after: number, before: number},
+ * }} Snapshot `id` orders and resumes; `timestamp` is the publisher's clock; `missed`: what came between cannot be had.
  */
 
 /** The source whose values are invented. */

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from streaming.delivery.client import Client
+from streaming.delivery.close_codes import TRY_AGAIN_LATER
 from streaming.delivery.recent import RecentSnapshots
 from streaming.wire import Frame
 
@@ -28,8 +29,6 @@ READERS, PAGE = 8, 200
 PAST_PATIENCE_S = 10.0
 #: Seconds that a client whose place is ahead of this process waits for it.
 AHEAD_PATIENCE_S = 60.0
-#: The close code of a client that does not read: try again later (IANA's registry of WebSocket close codes).
-TRY_AGAIN_LATER = 1013
 
 
 class PastUnreadableError(Exception):

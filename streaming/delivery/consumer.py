@@ -8,14 +8,11 @@ from urllib.parse import parse_qs
 from metrics.catalogue import InvalidValueError
 from metrics.parsing import parse_number
 from streaming.delivery.client import Client
+from streaming.delivery.close_codes import BAD_REQUEST, COME_BACK
 from streaming.delivery.hub import Hub
 from streaming.delivery.lean import LeanWebsocketConsumer
 
 logger = logging.getLogger(__name__)
-
-#: Close codes: the IANA registry of WebSocket close codes, and 4400 for HTTP's 400.
-COME_BACK = 1012
-BAD_REQUEST = 4400
 
 
 #: Below this a cursor is Unix seconds, as clients of 1.0 send it (as milliseconds it would be a time in 1973).

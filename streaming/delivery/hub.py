@@ -15,6 +15,7 @@ from channels.layers import BaseChannelLayer
 
 from streaming.delivery.catch_up import CatchUp, Past, PastUnreadableError
 from streaming.delivery.client import FROM_NEXT, Client
+from streaming.delivery.close_codes import COME_BACK
 from streaming.delivery.recent import RecentSnapshots
 from streaming.delivery.sending import AsgiSend, AsgiSender, MakeSender
 from streaming.delivery.turns import Turns
@@ -64,6 +65,7 @@ class Hub:
         self.breaks = 0  # times that a publisher did not know what was published before
         self.forks = 0  # times that one did not continue the newest snapshot
         self.stuck = 0  # clients closed because they did not read
+        self._tell_stuck_at = 0.0  # on the loop's clock
         self.sender: str | None = None  # what sends to the client that came last, by its name
         self.arrived_at: float | None = None  # when the newest snapshot came, on the loop's clock; None: none came yet
         self.is_ready = asyncio.Event()
@@ -116,10 +118,21 @@ class Hub:
             self.clients.remove(client)
             self.left += 1
             if client.was_stuck:
-                self.stuck += 1
-                logger.debug("A client did not read for %.0f s and is closed (1013).", self.patience_s)
+                self._note_stuck()
         self._catch_up.forget(client)
         client.forget()
+
+    def _note_stuck(self) -> None:
+        """Count a client that did not read; say so once a minute, however many there are."""
+        self.stuck += 1
+        now = asyncio.get_running_loop().time()
+        if now >= self._tell_stuck_at:
+            self._tell_stuck_at = now + 60
+            logger.warning(
+                "A client did not read for %.0f s and was closed (1013); %d since the start. They can resume.",
+                self.patience_s,
+                self.stuck,
+            )
 
     # --- passing on ---
 
@@ -312,5 +325,8 @@ class Hub:
             if start:
                 await asyncio.sleep(within_s / DRAIN_BATCHES)
             await asyncio.gather(
-                *(client.close(1012, patience_s=within_s / DRAIN_BATCHES) for client in clients[start : start + batch])
+                *(
+                    client.close(COME_BACK, patience_s=within_s / DRAIN_BATCHES)
+                    for client in clients[start : start + batch]
+                )
             )

@@ -155,7 +155,7 @@ class RedisLease:
                 self._lost.clear()
                 await self.take()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._pause_s):
+                    async with asyncio.timeout(self._pause_s / 4 if self.error else self._pause_s):
                         await self._lost.wait()
         finally:
             await self.give_back()
@@ -196,11 +196,7 @@ class RedisLease:
         self.error = describe_failure(error)
         if self._failing_since is None:
             self._failing_since = self._clock()
-            logger.warning(
-                "The publishers' lease can be neither taken nor renewed (%s); trying every %.1f s.",
-                self.error,
-                self._pause_s,
-            )
+            logger.warning("The publishers' lease can be neither taken nor renewed (%s); trying again.", self.error)
 
     def _note_answer(self) -> None:
         self.error = ""

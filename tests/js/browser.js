@@ -116,8 +116,12 @@ export async function settle() {
   for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
 }
 
-/** @param {number} timestamp  @param {object} [more]  @returns {any} */
+/**
+ * A snapshot that follows the one 3 s before it, of a publisher whose clock was never set: its id is its time.
+ * @param {number} timestamp  @param {object} [more]  @returns {any}
+ */
 export function snapshot(timestamp, more = {}) {
   const sources = { system: "host", ai: "redis", portfolio: "redis" };
-  return { timestamp, previous: timestamp - 3, interval: 3, cpu: 1, pnl: 2, sources, problems: {}, observed: {}, ...more };
+  const id = timestamp * 1000;
+  return { timestamp, id, previous: id - 3000, interval: 3, cpu: 1, pnl: 2, sources, problems: {}, observed: {}, ...more };
 }

@@ -38,13 +38,13 @@ test("a first connection asks for no past, a later one resumes after the last sn
   deliver(browser, 100.125);
   browser.socket.end(1006);
   await browser.advance(1000);
-  assert.equal(browser.socket.url, "/stream/live?since=100.125");
+  assert.equal(browser.socket.url, "/stream/live?since=100125");
 });
 
 test("a page that has a snapshot already asks for what came after it", () => {
   const browser = new FakeBrowser();
-  new LiveConnection({ url: "/live", since: 99.5, environment: browser.environment }).start();
-  assert.equal(browser.socket.url, "/live?since=99.5");
+  new LiveConnection({ url: "/live", since: 99500, environment: browser.environment }).start();
+  assert.equal(browser.socket.url, "/live?since=99500");
 });
 
 test("a server that does not understand `since` is asked without it", async () => {
@@ -59,8 +59,77 @@ test("says where snapshots are missing", () => {
   const { browser, missing } = connect();
   browser.socket.open();
   browser.socket.send(snapshot(100));
-  browser.socket.send(snapshot(109, { previous: 106 }));
-  assert.deepEqual(missing, [{ from: 100, to: 109 }]);
+  browser.socket.send(snapshot(109));
+  assert.deepEqual(missing, [{ after: 100_000, before: 109_000, isGone: false }]);
+});
+
+test("says what is gone for good, as the server tells it", () => {
+  const { browser, missing } = connect();
+  deliver(browser, 100);
+  browser.socket.send(snapshot(109, { missed: { after: 100_000, before: 109_000 } }));
+  assert.deepEqual(missing, [{ after: 100_000, before: 109_000, isGone: true }]);
+});
+
+test("a publisher that does not know what came before it may have left something out", () => {
+  const { browser, missing } = connect();
+  deliver(browser, 100);
+  browser.socket.send(snapshot(103, { previous: null }));
+  assert.deepEqual(missing, [{ after: 100_000, before: 103_000, isGone: false }]);
+});
+
+test("nothing is missing before the first of all", () => {
+  const { browser, missing } = connect();
+  browser.socket.open();
+  browser.socket.send(snapshot(100, { previous: null }));
+  assert.deepEqual(missing, []);
+});
+
+test("a clock that is set back, or ahead and back, makes nothing old and nothing missing", async () => {
+  const { browser, seen, missing } = connect();
+  deliver(browser, 10_000);
+  browser.socket.send(snapshot(13_600, { previous: 10_000_000 }));
+  browser.socket.send(snapshot(10_006, { id: 13_600_001, previous: 13_600_000 }));
+  assert.deepEqual([seen, missing], [[10_000, 13_600, 10_006], []]);
+  browser.socket.end(1006);
+  await browser.advance(1000);
+  assert.equal(browser.socket.url, "/stream/live?since=13600001");
+});
+
+test("a newer timestamp makes no older snapshot new", () => {
+  const { browser, seen } = connect();
+  deliver(browser, 100);
+  browser.socket.send(snapshot(200, { id: 99_000 }));
+  browser.socket.send(snapshot(200, { id: undefined }));
+  assert.deepEqual(seen, [100]);
+});
+
+test("where the server answers that its sequence is another one, it begins again", () => {
+  const { browser, seen, missing } = connect();
+  deliver(browser, 100);
+  browser.socket.send(snapshot(50, { missed: { after: 99_000, before: 50_000 } })); // said to somebody else
+  browser.socket.send(snapshot(53, { missed: { after: 100_000, before: 53_000 } }));
+  browser.socket.send(snapshot(56));
+  assert.deepEqual(seen, [100, 53, 56]);
+  assert.deepEqual(missing, [{ after: 100_000, before: 53_000, isGone: true }]);
+});
+
+test("says which snapshot is the first that a socket, or polling, brings", async () => {
+  const { browser, connection } = connect();
+  /** @type {boolean[]} */ const first = [];
+  connection.addEventListener("snapshot", (event) => first.push(/** @type {CustomEvent} */ (event).detail.isFirst));
+  deliver(browser, 100, 103, 106);
+  browser.socket.end(1006);
+  await browser.advance(1000);
+  deliver(browser, 109, 112);
+  let timestamp = 112;
+  browser.answer = () => ({ ok: true, status: 200, json: async () => snapshot((timestamp += 3)) });
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    browser.socket.end(1006);
+    if (attempt < 3) await browser.advance((connection.status.retryAt ?? 0) - browser.time);
+  }
+  await settle();
+  await browser.advance(3000);
+  assert.deepEqual(first, [true, false, false, true, false, true, false]);
 });
 
 for (const code of [1000, 1006, 1009, 1012, 1013]) {

@@ -1,19 +1,15 @@
 """Serves the dashboard: what `make serve` runs."""
 
 import os
-import secrets
 from argparse import ArgumentParser
 from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error as DatabaseError
-from django.db import connections
 from django.utils.module_loading import import_string
 
+from streaming.management.preparation import Preparation
 from streaming.servers import SERVERS, Address, ServerError
 
 
@@ -42,12 +38,7 @@ class Command(BaseCommand):
         if options["server"] not in SERVERS:
             raise CommandError(f"SERVER is {options['server']!r}: it must be one of {', '.join(SERVERS)}.")
         if options["prepare"]:
-            try:
-                call_command("migrate", verbosity=0)
-                self.create_first_user()
-            except DatabaseError as error:
-                raise CommandError(f"The database cannot be prepared: {error}. Is DATABASE_URL right?") from None
-            connections.close_all()  # this thread asks the database nothing more
+            Preparation(self.show).begin()
         server = import_module(f"streaming.servers.{options['server']}_server")
         application = import_string(settings.ASGI_APPLICATION)
         try:
@@ -58,16 +49,10 @@ class Command(BaseCommand):
                 "Choose others with PORT and HOST."
             ) from None
 
-    def create_first_user(self) -> None:
-        """Create a superuser where there is no staff yet, from Django's DJANGO_SUPERUSER_* variables."""
-        users = get_user_model().objects
-        if users.filter(is_staff=True).exists():
-            return
-        name = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
-        password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
-        shown = "the one in DJANGO_SUPERUSER_PASSWORD" if password else (password := secrets.token_urlsafe(12))
-        users.create_superuser(name, os.environ.get("DJANGO_SUPERUSER_EMAIL") or "", password)
-        self.stdout.write(f"First staff user: {name}, password: {shown} (shown only now)\n")
+    def show(self, text: str) -> None:
+        """Print a line at once; called from the thread that prepares the database, too."""
+        self.stdout.write(text)
+        self.stdout.flush()
 
     def show_addresses(self, host: str, port: int) -> None:
         """Say where everything is, once the server listens."""

@@ -1,0 +1,11 @@
+"""The codes that connections are closed with: the IANA registry of WebSocket close codes (RFC 6455, section 7.4).
+
+The servers close with 1009 themselves, where a client sends more than settings.STREAM_LARGEST_MESSAGE.
+"""
+
+#: The server ends: come back with `since`.
+COME_BACK = 1012
+#: The client did not read for too long: come back with `since`.
+TRY_AGAIN_LATER = 1013
+#: Our own, after HTTP's 400: the address cannot be understood.
+BAD_REQUEST = 4400

@@ -1,0 +1,118 @@
+"""Prepares the database for a server that starts: its tables, and a first staff user.
+
+A server starts without: the stream needs no database, and one that is away now is prepared when it is back. Of several
+servers that start at once one prepares while the others wait for it: two who create the same table both fail.
+"""
+
+import fcntl
+import logging
+import os
+import secrets
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import Error as DatabaseError
+
+from metrics.database_errors import explain_database_error
+from metrics.kept_connection import find_sqlite_file
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that a server waits for its database before it starts without.
+PATIENCE_S = 10.0
+#: Seconds until a failed preparation is tried again.
+RETRY_S = 3.0
+#: What all who prepare lock on PostgreSQL, any number that nobody else uses.
+LOCK = zlib.crc32(b"quantum dashboard: preparation")
+
+
+class Preparation:
+    """Prepares the database in a thread of its own, again and again until that is done."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        """`show`: called with what the person who starts the server must see."""
+        self._show = show
+        self._tried = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="preparation", daemon=True)
+        self.is_done = False
+
+    def begin(self) -> None:
+        """Begin; return when the database is prepared, cannot be for now, or hangs (after PATIENCE_S)."""
+        self._thread.start()
+        if not self._tried.wait(PATIENCE_S):
+            self._show(f"The database is not prepared after {PATIENCE_S:g} s; starting without. It goes on meanwhile.")
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        told = ""
+        while not self.is_done:
+            try:
+                prepare(self._show)
+            except (DatabaseError, OSError) as error:
+                reason = explain_database_error(error)
+                if reason != told:
+                    told = reason
+                    self._show(f"The database cannot be prepared yet: {reason}. Starting without, and trying again.")
+                self._tried.set()
+                time.sleep(RETRY_S)
+            else:
+                self.is_done = True
+                if told:
+                    logger.info("The database is prepared, after %.0f s.", time.monotonic() - began)
+                self._tried.set()
+
+
+def prepare(show: Callable[[str], None]) -> None:
+    """Migrate, and create a first staff user (blocking); this thread has no connection afterwards.
+
+    Raises django.db.Error, and OSError where the folder of an SQLite file cannot be opened.
+    """
+    try:
+        with alone():
+            call_command("migrate", verbosity=0)
+            create_first_user(show)
+    finally:
+        connections.close_all()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Wait until nobody else prepares the same database, and keep others waiting. Raises as `prepare`."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    path = find_sqlite_file()
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:  # the lock is the session's, and ends with it
+            cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")
+            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+    elif path is not None:
+        if not path.parent.is_dir():
+            connection.ensure_connection()  # says so as for any other reason why a file cannot be opened
+        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+    else:
+        yield
+
+
+def create_first_user(show: Callable[[str], None]) -> None:
+    """Create a superuser where there is no staff yet, from Django's DJANGO_SUPERUSER_* variables."""
+    users = get_user_model().objects
+    if users.filter(is_staff=True).exists():
+        return
+    name = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
+    password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+    shown = "the one in DJANGO_SUPERUSER_PASSWORD" if password else (password := secrets.token_urlsafe(12))
+    users.create_superuser(name, os.environ.get("DJANGO_SUPERUSER_EMAIL") or "", password)
+    show(f"First staff user: {name}, password: {shown} (shown only now)")

@@ -1,0 +1,313 @@
+"""Asking a database that may hang, break, or always be a little too slow."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import InterfaceError, OperationalError, connection
+
+from metrics import choice_reader
+from metrics.catalogue import Group, SourceKind
+from metrics.choice_reader import ChoiceReader, ReadChoices, read_choices
+from metrics.choices import DEFAULT_CHOICES, Choices, SourceChoice
+from metrics.database_thread import DatabaseThread
+from metrics.history.reader import HistoryReader
+from metrics.inquiry import Inquiry
+from metrics.models import DataSource
+
+
+async def until(claim: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not claim():  # noqa: ASYNC110 - any claim, polled
+            await asyncio.sleep(0)
+
+
+@pytest.fixture(autouse=True)
+def _without_file(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked here is no file: that there is none is no fault."""
+    if "django_db" not in request.keywords:
+        monkeypatch.setattr("metrics.kept_connection.find_sqlite_file", lambda: None)
+
+
+# --- one question under way, late answers used ---
+
+
+async def let_it_arrive() -> None:
+    """A few turns of the loop: what was answered is on its way through tasks and futures."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Question:
+    """A question that is answered when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[asyncio.Future[str]] = []
+
+    async def __call__(self) -> str:
+        self.asked.append(asyncio.get_running_loop().create_future())
+        return await self.asked[-1]
+
+
+def test_an_answer_that_came_late_is_used_once_by_the_next_who_asks_and_asks_again() -> None:
+    async def run() -> None:
+        question = Question()
+        inquiry = Inquiry(question)
+        with pytest.raises(TimeoutError):
+            await inquiry.answer(0.01)
+        question.asked[0].set_result("first")
+        await let_it_arrive()
+        assert await inquiry.answer(0.01) == "first"
+        assert len(question.asked) == 2
+        with pytest.raises(TimeoutError):  # the second hangs, and the first was used
+            await inquiry.answer(0.01)
+        await inquiry.aclose()
+
+    asyncio.run(run())
+
+
+def test_an_answer_in_time_is_preferred_to_one_that_came_late() -> None:
+    async def run() -> None:
+        answers = iter(["late", "fresh", "again"])
+        release = asyncio.Event()
+
+        async def ask() -> str:
+            answer = next(answers)
+            if answer == "late":
+                await release.wait()
+            return answer
+
+        inquiry = Inquiry(ask)
+        with pytest.raises(TimeoutError):
+            await inquiry.answer(0.01)
+        release.set()
+        await let_it_arrive()
+        assert await inquiry.answer(5) == "fresh"
+        assert await inquiry.answer(5) == "again"
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_came_too_long_ago_is_not_used() -> None:
+    async def run() -> None:
+        question = Question()
+        inquiry = Inquiry(question, keep_s=0.0)
+        with pytest.raises(TimeoutError):
+            await inquiry.answer(0.01)
+        question.asked[0].set_result("old")
+        await let_it_arrive()
+        with pytest.raises(TimeoutError):
+            await inquiry.answer(0.01)
+        await inquiry.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_failure_that_came_late_is_told_to_the_next_who_asks() -> None:
+    async def run() -> None:
+        question = Question()
+        inquiry = Inquiry(question)
+        with pytest.raises(TimeoutError):
+            await inquiry.answer(0.01)
+        question.asked[0].set_exception(OperationalError("database is locked"))
+        await let_it_arrive()
+        with pytest.raises(OperationalError, match="locked"):
+            await inquiry.answer(0.01)
+        await inquiry.aclose()
+
+    asyncio.run(run())
+
+
+def test_two_who_ask_at_once_again_and_again_get_answers_and_nothing_else() -> None:
+    """One of them may ask anew between the answer and the moment at which the other one takes it."""
+
+    async def run() -> None:
+        number = 0
+
+        async def ask() -> int:
+            nonlocal number
+            number += 1
+            await asyncio.sleep(0)
+            return number
+
+        inquiry = Inquiry(ask)
+
+        async def monitor(pauses: int) -> None:
+            before = 0
+            for _ in range(300):
+                for _ in range(pauses):
+                    await asyncio.sleep(0)
+                answer = await inquiry.answer(20)
+                assert answer >= before
+                before = answer
+
+        await asyncio.gather(*(monitor(pauses) for pauses in (0, 0, 1, 2, 3, 5)))
+
+    asyncio.run(run())
+
+
+# --- staff's choice ---
+
+CHOSEN: Choices = {**DEFAULT_CHOICES, Group.AI: SourceChoice(Group.AI, SourceKind.REDIS)}
+
+
+class SlowDatabase:
+    """Answers after a while with what held when it was asked; counts the time in its own thread."""
+
+    def __init__(self, takes_s: float) -> None:
+        self.takes_s = takes_s
+        self.choices = DEFAULT_CHOICES
+        self.answered = 0
+
+    def read(self) -> ReadChoices:
+        asked_at, held = time.monotonic(), self.choices
+        time.sleep(self.takes_s)
+        self.answered += 1
+        return ReadChoices(held, asked_at)
+
+
+def test_a_choice_takes_effect_though_the_database_always_answers_after_the_patience(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """15 ms, with 10 ms of patience; at the latest one tick later than with a fast database."""
+    database = SlowDatabase(0.015)
+    monkeypatch.setattr(choice_reader, "read_choices", database.read)
+
+    async def run() -> None:
+        reader = ChoiceReader()
+
+        async def tick() -> Choices:
+            answered = database.answered
+            chosen = await reader.read(0.01)
+            await until(lambda: database.answered > answered)
+            await asyncio.sleep(0.002)  # the answer is on its way through the loop
+            return chosen
+
+        for _ in range(3):
+            await tick()
+        database.choices = CHOSEN
+        ticks = [await tick(), await tick()]
+        assert ticks[-1] == CHOSEN
+        assert reader.age_s < 5
+        await reader.aclose()
+
+    asyncio.run(run())
+
+
+def test_the_age_of_the_choice_grows_while_the_database_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    hang = threading.Event()
+
+    def hanging() -> ReadChoices:
+        hang.wait(20)
+        return ReadChoices(CHOSEN, time.monotonic())
+
+    monkeypatch.setattr(choice_reader, "read_choices", hanging)
+
+    async def run() -> None:
+        reader = ChoiceReader()
+        for _ in range(3):
+            before = reader.age_s
+            assert await reader.read(0.001) == DEFAULT_CHOICES
+            assert reader.age_s > before
+        hang.set()
+        async with asyncio.timeout(20):
+            while await reader.read(0.01) != CHOSEN:
+                pass
+        assert reader.age_s < before + 20
+        await reader.aclose()
+
+    asyncio.run(run())
+
+
+# --- the thread ---
+
+
+def test_work_is_done_in_order_in_one_daemon_thread_though_its_asker_left() -> None:
+    done: list[int] = []
+    hold = threading.Event()
+
+    def work(number: int) -> threading.Thread:
+        if number == 0:
+            hold.wait(20)
+        done.append(number)
+        return threading.current_thread()
+
+    async def run() -> None:
+        thread = DatabaseThread("test")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await thread.ask(lambda: work(0))
+        second = asyncio.create_task(thread.ask(lambda: work(1)))
+        await asyncio.sleep(0)
+        hold.set()
+        assert (await second).daemon
+        assert await thread.ask(lambda: work(2)) is await second
+        thread.close()
+
+    asyncio.run(run())
+    assert done == [0, 1, 2]
+
+
+def test_who_waits_for_a_thread_that_is_closed_is_told_so() -> None:
+    hold = threading.Event()
+
+    async def run() -> None:
+        thread = DatabaseThread("test")
+        waiting = [asyncio.create_task(thread.ask(lambda: hold.wait(20))) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        thread.close()
+        assert all(isinstance(e, InterfaceError) for e in await asyncio.gather(*waiting, return_exceptions=True))
+        with pytest.raises(InterfaceError, match="closed"):
+            await thread.ask(lambda: None)
+        hold.set()
+
+    asyncio.run(run())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_connection_stays_open_between_two_questions_and_is_closed_after_an_error() -> None:
+    def own_connection() -> Any:
+        read_choices()
+        return connection.connection
+
+    def fail() -> None:
+        DataSource.objects.raw("SELECT nonsense FROM nowhere")[0]
+
+    async def run() -> None:
+        thread = DatabaseThread("test")
+        first = await thread.ask(own_connection)
+        assert await thread.ask(own_connection) is first
+        with pytest.raises(OperationalError):
+            await thread.ask(fail)
+        assert await thread.ask(own_connection) is not None
+        thread.close()
+
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL raises another error")
+    asyncio.run(run())
+
+
+def test_questions_to_history_that_hangs_do_not_pile_up() -> None:
+    """Each waits for the one under way, and of those that gave up nothing is left to be done."""
+    hold = threading.Event()
+    asked: list[int] = []
+
+    def read(number: int) -> int:
+        asked.append(number)
+        hold.wait(20)
+        return number
+
+    async def run() -> None:
+        reader = HistoryReader()
+        for number in range(20):
+            with pytest.raises(TimeoutError, match="history did not answer"):
+                await reader._ask(lambda number=number: read(number), 0.002)  # type: ignore[misc]
+        hold.set()
+        assert await asyncio.gather(*(reader._ask(lambda n=n: read(n), 20) for n in (100, 101))) == [100, 101]  # type: ignore[misc]
+        reader.close()
+
+    asyncio.run(run())
+    assert asked == [0, 100, 101]
