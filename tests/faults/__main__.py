@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.faults import embedded_faults, postgresql_faults, publisher_faults, redis_faults, server_faults
+from tests.faults import embedded_faults, everything, postgresql_faults, publisher_faults, redis_faults, server_faults
 from tests.faults.clock import Clock
 from tests.faults.report import make_cells, tell_wrong, write_page
 from tests.faults.stage import INTERVAL_S, Cluster, Embedded, Stage
@@ -37,6 +37,7 @@ PLAN: list[tuple[MakeStage, Sequence[Fault]]] = [
             *redis_faults.FAULTS,
             *postgresql_faults.FAULTS,
             *server_faults.FAULTS,
+            *everything.FAULTS,
         ],
     ),
     (Embedded, [*embedded_faults.FAULTS, embedded_faults.DISK_FULL]),

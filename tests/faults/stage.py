@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import re
 import signal
@@ -49,6 +50,12 @@ class Stage:
         server.spawn()
         self.began[server.stream] = time.monotonic()
         await asyncio.to_thread(wait_until, server.listens, 30, "the server listens")
+
+    async def end_server(self, server: Server) -> None:
+        """End it as a deployment does; while it ends, nobody asks for its health."""
+        self.began[server.stream] = math.inf
+        code = await asyncio.to_thread(server.stop)
+        assert code == 0, f"{server.kind} ended with exit code {code}"
 
     def is_up(self, server: Server) -> bool:
         """Whether it runs, as far as this knows."""
@@ -124,8 +131,7 @@ class Cluster(Stage):
     async def start(self) -> None:
         """See Stage."""
         await asyncio.to_thread(self._start_programs)
-        for server in self.servers:
-            await self.start_server(server)
+        await asyncio.gather(*map(self.start_server, self.servers))  # all prepare the same empty database
         with psycopg.connect(self.postgresql.url, autocommit=True) as connection:
             connection.execute("UPDATE metrics_datasource SET kind = 'redis' WHERE \"group\" = 'ai'")
         self.publishers = [self._make_publisher(number) for number in range(2)]

@@ -32,7 +32,9 @@ class Flow:
 
     def __init__(self) -> None:
         self.first_seen: dict[int, float] = {}
-        #: When each snapshot came first to any client of a server, by the server's address; only what came live.
+        #: When each snapshot came first to any client of a server, by the server's address: those newer than all that
+        #: any client of it had; and of these, only those that came live.
+        self.new: dict[str, dict[int, float]] = {}
         self.live: dict[str, dict[int, float]] = {}
         self.violations: list[str] = []
 
@@ -41,16 +43,25 @@ class Flow:
         now = time.monotonic()
         self.violations += violations
         own: Any = message.get("id")
-        if now - self.first_seen.setdefault(own, now) < LIVE_S:
-            self.live.setdefault(address, {}).setdefault(own, now)
+        first = self.first_seen.setdefault(own, now)
+        new = self.new.setdefault(address, {})
+        if new and own <= next(reversed(new)):  # not new here
+            return
+        new[own] = now
+        if now - first < LIVE_S:
+            self.live.setdefault(address, {})[own] = now
 
     def count_live(self, address: str, since: float) -> int:
         """How many new snapshots came to clients of one server since then."""
         return sum(moment > since for moment in self.live.get(address, {}).values())
 
     def last_live(self, address: str, until: float) -> float | None:
-        """When the newest came to a client of that server, before `until`."""
-        return max((moment for moment in self.live.get(address, {}).values() if moment <= until), default=None)
+        """When the newest live one came to a client of that server, before `until`."""
+        return last_before(self.live.get(address, {}), until)
+
+    def last_new(self, address: str, until: float) -> float | None:
+        """The same of those that came late, too: from a server that woke up, say."""
+        return last_before(self.new.get(address, {}), until)
 
     def first_after(self, address: str, moment: float) -> float | None:
         """When the first one came to a client of that server after `moment`."""
@@ -63,6 +74,11 @@ class Flow:
         within = [moment for moment in moments if start < moment <= end]
         marks = [*(before or [start]), *within, end]
         return max(later - earlier for earlier, later in pairwise(marks))
+
+
+def last_before(arrivals: dict[int, float], until: float) -> float | None:
+    """The newest moment that is not after `until`."""
+    return max((moment for moment in arrivals.values() if moment <= until), default=None)
 
 
 @dataclass(frozen=True)
@@ -138,7 +154,7 @@ class HealthWatch:
     def _judge(self, sample: Sample) -> str | None:
         began = max(self._began, sample.began)
         # What comes while it answers may be in the answer.
-        newest = self._flow.last_live(sample.address, sample.answered_at + PASSING_S)
+        newest = self._flow.last_new(sample.address, sample.answered_at + PASSING_S)
         silent_s = sample.asked_at - max(newest or began, began)
         if sample.status == "ok" and silent_s > NOT_OK * INTERVAL_S + SLACK_S:
             return f"ok after {silent_s:.1f} s without a snapshot"
