@@ -103,9 +103,10 @@ except OverflowError:
     raise ImproperlyConfigured("HISTORY_RETENTION is too long: use 7d, 36h, or seconds.") from None
 # How many long answers from history a process sends at once; one more gets 503.
 HISTORY_EXPORTS: int = env.int("HISTORY_EXPORTS", default=8, validate=validate.Range(1, 1000))
-# Folder for what is published and not in the database yet, so that no end of a process loses it. Unset: beside an
-# SQLite file, else beside the code. It belongs to one database: whoever starts writes into that what a process left.
-STREAM_JOURNAL: Any = env.path("STREAM_JOURNAL", default=None)
+# The folder of the journal: what is published and not in the database yet, so that no kill loses it; of several
+# processes each has a file of its own there. It belongs to one database, on a disk of this machine: what a process left
+# there is written into the database of whoever starts there. Unset: beside the SQLite file, else beside the code.
+CHOSEN_JOURNAL: Path | None = env.path("STREAM_JOURNAL", default=None)
 # What clients can resume from: a number of snapshots (1200), or a duration (1h, 90m, 30s).
 STREAM_REPLAY_TEXT: str = env.str("STREAM_REPLAY", default="1h", validate=lambda text: [count_replay(text, 3.0)])
 # Seconds that one message may wait for a client that does not read, before it is closed (1013).
@@ -131,12 +132,12 @@ if DATABASE["ENGINE"] not in {"django.db.backends.sqlite3", "django.db.backends.
 SQLITE_TIMEOUT: Any = DATABASE.get("OPTIONS", {}).get("timeout", 5)
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3" and not isinstance(SQLITE_TIMEOUT, int):
     raise ImproperlyConfigured("DATABASE_URL: timeout must be a whole number of seconds.")
-if STREAM_JOURNAL is None:
-    if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
-        STREAM_JOURNAL = Path(f"{DATABASE['NAME']}-unstored")
-    else:
-        SERVER = f"{DATABASE.get('HOST') or 'local'}-{DATABASE.get('PORT') or 5432}"
-        STREAM_JOURNAL = BASE_DIR / f"unstored-{SERVER}-{DATABASE['NAME']}"
+if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
+    DEFAULT_JOURNAL = Path(f"{DATABASE['NAME']}-unstored")
+else:
+    SERVER = f"{DATABASE.get('HOST') or 'local'}-{DATABASE.get('PORT') or 5432}"
+    DEFAULT_JOURNAL = BASE_DIR / f"unstored-{SERVER}-{DATABASE['NAME']}"
+STREAM_JOURNAL: Path = CHOSEN_JOURNAL or DEFAULT_JOURNAL
 if not SECRET_KEY:
     if not DEBUG:
         raise ImproperlyConfigured(

@@ -73,7 +73,7 @@ def test_a_snapshot_is_encoded_once_however_many_clients_there_are(monkeypatch: 
         hub.make_sender = SteppingSender
         hub.is_ready.set()
         publisher = runtime.make_publisher()
-        publisher.history.add = lambda snapshot, term: None  # type: ignore[method-assign]  # no database in this test
+        publisher.history.add = lambda snapshot, message: None  # type: ignore[method-assign]  # no database here
         monkeypatch.setattr(publisher.choices, "_ask", refuse)
         inboxes = [Inbox() for _ in range(CLIENTS)]
         for inbox in inboxes:
@@ -157,7 +157,9 @@ def test_what_ended_connections_leave_behind_is_collected_once_they_are_many(
 
 def test_a_sweep_lets_others_have_a_turn_each_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count()
-    monkeypatch.setattr(turns.time, "perf_counter", lambda: next(clock) * 0.0005)  # half a millisecond for each look
+    monkeypatch.setattr(
+        "streaming.delivery.turns.time.perf_counter", lambda: next(clock) * 0.0005
+    )  # half a millisecond for each look
 
     async def scenario() -> None:
         hub = make_hub()

@@ -41,6 +41,11 @@ class FlakyStore(DatabaseStore):
         return refused
 
 
+def add(writer: HistoryWriter, snapshot: Snapshot, term: int) -> None:
+    """Hand `snapshot` to `writer` as the publisher of the tenure `term` does."""
+    writer.add(snapshot, snapshot.to_encoded(term))
+
+
 def run_writer(scenario: Scenario, flaky: FlakyStore | None = None, **options: Any) -> None:
     """Run `scenario(writer)` on a loop, and close the writer."""
 
@@ -92,7 +97,7 @@ def test_what_waits_for_a_database_that_is_away_is_written_oldest_first_when_it_
     async def scenario(writer: HistoryWriter) -> None:
         running = asyncio.create_task(writer.run())
         for n in range(500):
-            writer.add(make_snapshot(START + n), 1)
+            add(writer, make_snapshot(START + n), 1)
         await until(lambda: bool(writer.error))
         assert "database is locked" in writer.error
         assert writer.waiting == 500
@@ -115,7 +120,7 @@ def test_a_database_that_hangs_is_no_error_but_the_age_of_what_waits_grows() -> 
     async def scenario(writer: HistoryWriter) -> None:
         flaky.hangs = asyncio.Event()
         running = asyncio.create_task(writer.run())
-        writer.add(make_snapshot(START), 1)
+        add(writer, make_snapshot(START), 1)
         await until(lambda: writer.oldest_waiting_s > 0.05)
         assert writer.error == ""
         flaky.hangs.set()
@@ -129,7 +134,7 @@ def test_a_database_that_hangs_is_no_error_but_the_age_of_what_waits_grows() -> 
 def test_only_past_the_bound_are_the_oldest_given_up_and_counted() -> None:
     async def scenario(writer: HistoryWriter) -> None:
         for n in range(15):
-            writer.add(make_snapshot(START + n), 1)
+            add(writer, make_snapshot(START + n), 1)
         assert writer.waiting == 10
         assert writer.given_up == 5
 
@@ -142,8 +147,8 @@ def test_a_snapshot_that_is_there_already_stays_as_it_is() -> None:
     store(make_snapshot(START, cpu=1.0))
 
     async def scenario(writer: HistoryWriter) -> None:
-        writer.add(make_snapshot(START, cpu=2.0), 4)
-        writer.add(make_snapshot(START + 1, cpu=3.0), 4)
+        add(writer, make_snapshot(START, cpu=2.0), 4)
+        add(writer, make_snapshot(START + 1, cpu=3.0), 4)
 
     run_writer(scenario)
     assert list(SnapshotRecord.objects.order_by("id").values_list("cpu", flat=True)) == [1.0, 3.0]
@@ -153,7 +158,7 @@ def test_a_snapshot_that_is_there_already_stays_as_it_is() -> None:
 def test_one_snapshot_that_cannot_be_stored_costs_no_other_one() -> None:
     async def scenario(writer: HistoryWriter) -> None:
         for n in range(5):
-            writer.add(make_snapshot(START + n, containers=2**70 if n == 2 else 7), 1)
+            add(writer, make_snapshot(START + n, containers=2**70 if n == 2 else 7), 1)
         await writer.flush()
         assert (writer.waiting, writer.given_up) == (0, 1)
 
@@ -230,7 +235,7 @@ def test_what_is_refused_is_counted_and_waits_no_more() -> None:
 
     async def scenario(writer: HistoryWriter) -> None:
         for entry in (link(11, 10), link(13, 11), link(14, 13)):
-            writer.add(*entry)
+            add(writer, *entry)
         await writer.flush()
         assert (writer.refused, writer.waiting) == (3, 0)
 
@@ -251,10 +256,10 @@ def test_what_a_killed_process_had_published_is_written_by_the_next_one(tmp_path
     write([link(10), link(11, 10)])
 
     async def scenario(writer: HistoryWriter) -> None:
-        assert await writer.recover() == link(60, 59)[0].to_encoded(1)
-        assert await writer.recover() is None
+        assert writer.recover() == link(60, 59)[0].to_encoded(1)
+        assert writer.recover() is None
         assert [message.id for message in writer.unwritten()] == list(range(11, 61))
-        writer.add(*link(61, 60, term=2))
+        add(writer, *link(61, 60, term=2))
         running = asyncio.create_task(writer.run())
         await until(lambda: not writer.waiting)
         assert writer.recovered == 50
@@ -279,13 +284,14 @@ def test_what_the_database_does_not_take_at_the_end_is_in_the_journal(
         else:
             flaky.failure = OperationalError("database is locked")
         for n in range(100):
-            writer.add(*link(n + 1, n or None))
+            add(writer, *link(n + 1, n or None))
 
     run_writer(scenario, flaky, journal=Journal(tmp_path))
     assert stored_ids() == []
 
     async def next_start(writer: HistoryWriter) -> None:
-        await writer.recover()
+        writer.recover()
+        await writer.flush()
 
     run_writer(next_start, journal=Journal(tmp_path))
     assert stored_ids() == list(range(1, 101))
@@ -299,7 +305,7 @@ def test_what_is_stored_is_not_in_the_journal_any_more(tmp_path: Path) -> None:
         return [file.stat().st_size for file in tmp_path.iterdir()]
 
     async def scenario(writer: HistoryWriter) -> None:
-        writer.add(*link(1))
+        add(writer, *link(1))
         assert sizes() > [100]
         await writer.flush()
         assert sizes() == [0]
@@ -331,7 +337,7 @@ def test_a_clock_that_is_ahead_for_a_while_deletes_next_to_nothing(monkeypatch: 
     async def scenario(writer: HistoryWriter) -> None:
         running = asyncio.create_task(writer.run())
         for n in range(20):
-            writer.add(make_snapshot(wall + n), 4)
+            add(writer, make_snapshot(wall + n), 4)
             await until(lambda: not writer.waiting)
         await end(running)
 

@@ -9,7 +9,7 @@ from redis.asyncio import Redis as RedisClient
 
 from streaming.publishing.lease import LocalLease, RedisLease, Taken, read_boot_clock
 from streaming.publishing.redis_lease_store import RedisLeaseStore
-from tests.fencing import actors, freeze, thaw, until
+from tests.fencing import Actor, actors, freeze, thaw, until
 from tests.processes import Redis
 
 
@@ -119,6 +119,44 @@ def test_a_frozen_holder_knows_that_it_may_have_lost_it_before_it_asks(redis: Re
 
     play(scenario)
     assert abs(read_boot_clock() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 60
+
+
+def test_a_frozen_holder_finds_another_one_when_it_wakes(redis: Redis) -> None:
+    async def scenario() -> None:
+        async with actors(redis.url, "frozen", "other", ttl_s=0.5) as (frozen, other):
+            await frozen.lease.take()
+            await until(lambda: take(other))
+            assert not frozen.lease.is_held
+            await frozen.lease.take()
+            assert not frozen.lease.is_held
+            await other.lease.give_back()
+            await frozen.lease.take()
+            assert (frozen.lease.is_held, frozen.lease.term) == (True, 3)
+
+    play(scenario)
+
+
+def test_a_standby_whose_command_is_executed_late_leads_and_knows_it(redis: Redis) -> None:
+    """After a hang the standby's late command won, under a token that nobody knew: 4 s without a leader."""
+
+    async def scenario() -> None:
+        async with actors(redis.url, "a", "b", ttl_s=1.2) as (a, b), RedisClient.from_url(redis.url) as client:
+            await a.lease.take()
+            await b.lease.take()
+            freeze(redis)
+            await b.lease.take()  # waits in Redis's socket
+            await until(lambda: not a.lease.is_held)
+            thaw(redis)
+            await until(lambda: client.get("quantum:lease"))
+            await until(lambda: take(b), patience_s=0.9)  # before that lease could have ended by itself
+            assert b.lease.term == 2
+
+    play(scenario)
+
+
+async def take(actor: Actor) -> bool:
+    await actor.lease.take()
+    return actor.lease.is_held
 
 
 def test_who_keeps_it_takes_it_again_when_the_outlet_says_that_it_is_lost(redis: Redis) -> None:

@@ -12,7 +12,7 @@ from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.eager import begin
 from streaming.publishing.ticker import Ticker
 from streaming.servers import daphne_server
-from streaming.wire import GROUP, Frame, make_layer_message
+from streaming.wire import GROUP, make_layer_message
 from tests.hubs import make_hub
 
 
@@ -223,70 +223,13 @@ def test_no_membership_expires_under_a_client_that_stays(options: dict[str, int]
                 layer._clean_expired()
                 assert layer.groups.get(GROUP), "the membership has expired"
                 await asyncio.sleep(0.05)
-            await layer.group_send(GROUP, make_layer_message(EncodedSnapshot(1.0, None, "{}")))
+            await layer.group_send(GROUP, make_layer_message(EncodedSnapshot(1, None, 1, "{}")))
             while not received:  # noqa: ASYNC110 - polled
                 await asyncio.sleep(0.01)
         running.cancel()
         await asyncio.wait([running])
 
     asyncio.run(run())
-
-
-def test_a_hub_that_starts_recalls_history_before_anybody_may_join() -> None:
-    class Past:
-        async def newest(self, count: int, patience_s: float) -> list[EncodedSnapshot]:
-            return [EncodedSnapshot(1.0, None, "1"), EncodedSnapshot(2.0, 1.0, "2")]
-
-        async def between(self, after: float, before: float, patience_s: float) -> list[EncodedSnapshot]:
-            return []
-
-    async def run() -> None:
-        hub = make_hub(history=Past())
-        assert not hub.is_ready.is_set()
-        await hub.recall()
-        assert hub.is_ready.is_set()
-        assert hub.recent.latest is not None
-        assert hub.recent.latest.timestamp == 2.0
-        await hub.pass_on(Frame(2.0, 1.0, "2"))
-        assert hub.dropped == 1
-
-    asyncio.run(run())
-
-
-def test_history_that_answers_late_is_filled_in_before_what_came_meanwhile() -> None:
-    answer = asyncio.Event()
-
-    class LatePast:
-        async def newest(self, count: int, patience_s: float) -> list[EncodedSnapshot]:
-            await answer.wait()
-            return [EncodedSnapshot(float(n), n - 1.0, str(n)) for n in range(1, 6)]
-
-        async def between(self, after: float, before: float, patience_s: float) -> list[EncodedSnapshot]:
-            return []
-
-    async def run(monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("streaming.delivery.hub.HISTORY_PATIENCE_S", 0.01)
-        hub = make_hub(keep=4, history=LatePast())
-        received: list[str] = []
-
-        async def send(message: Mapping[str, Any]) -> None:
-            received.append(message["text"])
-
-        await hub.recall()
-        hub.join(send)
-        await hub.pass_on(Frame(5.0, 4.0, "5"))
-        answer.set()
-        await hub.recall()
-        await hub.pass_on(Frame(6.0, 5.0, "6"))
-        assert received == ["5", "6"]
-        received.clear()
-        client = hub.join(send, since=0.0)
-        await until(lambda: not client.is_catching_up)
-        assert received == ["3", "4", "5", "6"]
-        await hub.aclose()
-
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        asyncio.run(run(monkeypatch))
 
 
 # --- Daphne ---

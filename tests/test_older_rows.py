@@ -33,8 +33,7 @@ def store(**columns: object) -> SnapshotRecord:
     values = {key: metric.fallback for key, metric in METRICS.items() if key not in absent}
     known = {"source_system": "host", "source_portfolio": "redis", "problem_count": 0, "problems": "{}"}
     row = {"id": NOW_MS, "time_ms": NOW_MS, "interval_s": 3.0, "observed": "{}", **known, **values, **columns}
-    SnapshotRecord.objects.create(**row)
-    return SnapshotRecord.objects.get(id=row["id"])
+    return SnapshotRecord.objects.get(pk=SnapshotRecord.objects.create(**row).pk)
 
 
 @pytest.mark.django_db

@@ -72,12 +72,9 @@ class LocalLease:
         self.known_term = 0
 
     async def take(self) -> None:
-        """Begin a tenure: the first time, and where one with a higher term turns out to have been.
-
-        Where nobody knows a term, the clock (s) is the first: higher than all from before they were lost.
-        """
+        """Begin a tenure: the first time, and where one with a higher term turns out to have been."""
         if self.term == 0 or self.term < self.known_term:
-            self.term = self.known_term = (self.known_term or int(time.time())) + 1
+            self.term = self.known_term = self.known_term + 1
 
     async def keep(self) -> None:
         """See Lease.keep; there is nothing to renew."""
@@ -158,7 +155,7 @@ class RedisLease:
                 self._lost.clear()
                 await self.take()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._pause_s):
+                    async with asyncio.timeout(self._pause_s / 4 if self.error else self._pause_s):
                         await self._lost.wait()
         finally:
             await self.give_back()
@@ -199,11 +196,7 @@ class RedisLease:
         self.error = describe_failure(error)
         if self._failing_since is None:
             self._failing_since = self._clock()
-            logger.warning(
-                "The publishers' lease can be neither taken nor renewed (%s); trying every %.1f s.",
-                self.error,
-                self._pause_s,
-            )
+            logger.warning("The publishers' lease can be neither taken nor renewed (%s); trying again.", self.error)
 
     def _note_answer(self) -> None:
         self.error = ""

@@ -17,9 +17,10 @@ from redis.exceptions import RedisError
 from metrics.choices import Choices
 from metrics.history.writer import HistoryWriter
 from metrics.reading import Readings
-from metrics.snapshot import Snapshot, compose_snapshot, decode_snapshot, next_id
+from metrics.snapshot import EncodedSnapshot, Snapshot, compose_snapshot, decode_snapshot, next_id
 from streaming.publishing.lease import Lease
 from streaming.publishing.outlet import Outcome, Outlet
+from streaming.publishing.redis_script import describe_failure
 from streaming.publishing.ticker import Ticker
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,13 @@ class Head(NamedTuple):
 
     id: int
     term: int
+
+
+class Composed(NamedTuple):
+    """A snapshot, and how it travels."""
+
+    snapshot: Snapshot
+    message: EncodedSnapshot
 
 
 class ReadsChoices(Protocol):
@@ -90,7 +98,7 @@ class Publisher:
         self._wall = wall
         self._ticker = Ticker(interval_s)
         self._last: int | None = None  # the id of the newest snapshot that is known to be published
-        self._held: Snapshot | None = None  # the one that nobody knows of whether it is published
+        self._held: Composed | None = None  # the one that nobody knows of whether it is published
         self._failing_since: float | None = None
         self.interval_s = interval_s
         self.error = ""  # why the outlet took the last snapshot not; empty where it did
@@ -135,11 +143,17 @@ class Publisher:
     # --- what was published before ---
 
     async def _learn_head(self) -> None:
-        """Learn the newest snapshot and term from whoever knows one, before the first tenure."""
+        """Learn the newest snapshot and term from whoever knows one.
+
+        Where history does not tell, Redis may have been lost, too: then the clock (s) is a term that is higher than all
+        from before.
+        """
         try:
             self._note(await self._past.head(LEARNING_PATIENCE_S))
         except (TimeoutError, OSError, DatabaseError) as error:
             logger.debug("History does not tell the newest snapshot: %s", error)
+            if self.lease.known_term == 0:
+                self.lease.known_term = int(self._wall())
         self._note(self._seen())
 
     def _note(self, head: Head | None) -> None:
@@ -147,7 +161,7 @@ class Publisher:
         if head is None:
             return
         self.lease.known_term = max(self.lease.known_term, head.term)
-        if self._held is not None and head.id == self._held.id:
+        if self._held is not None and head.id == self._held.message.id:
             self._confirm_held()
         if self._last is None or head.id > self._last:
             self._last = head.id
@@ -156,7 +170,7 @@ class Publisher:
         """The held snapshot was published."""
         if self._held is not None:
             self.published += 1
-            self.history.add(self._held, self.lease.term)
+            self.history.add(*self._held)
             self._held = None
 
     async def _take_over(self) -> None:
@@ -178,7 +192,7 @@ class Publisher:
             return
         for message in found:
             try:
-                self.history.add(decode_snapshot(message.text), message.term)
+                self.history.add(decode_snapshot(message.text), message)
             except ValueError as error:
                 logger.warning("Snapshot %d cannot be read and is not kept: %s", message.id, error)
             self._note(Head(message.id, message.term))
@@ -209,16 +223,17 @@ class Publisher:
                 timestamp=round(now, 3),
                 interval=self.interval_s,
             )
+            composed = Composed(snapshot, snapshot.to_encoded(self.lease.term))
             if not self._outlet.decides:
                 self._last = snapshot.id
-                self.history.add(snapshot, self.lease.term)
-            held, self._held = self._held, snapshot if self._outlet.decides else None
-            outcome, head = await self._outlet.publish(snapshot.to_encoded(self.lease.term), self.lease.holder)
+                self.history.add(*composed)
+            held, self._held = self._held, composed if self._outlet.decides else None
+            outcome, head = await self._outlet.publish(composed.message, self.lease.holder)
             self._held = None
             if outcome is Outcome.PUBLISHED:
                 if self._outlet.decides:
                     self._last = snapshot.id
-                    self.history.add(snapshot, self.lease.term)
+                    self.history.add(*composed)
                 self.published += 1
                 self._note_success()
                 return snapshot
@@ -231,7 +246,7 @@ class Publisher:
 
     async def _learn_from(self, head: int | None) -> None:
         """The stream goes on from `head`, which is not the snapshot that was known as the newest."""
-        if self._held is not None and head == self._held.id:
+        if self._held is not None and head == self._held.message.id:
             self._note(Head(head, self.lease.term))
         else:
             await self._recover(self._last or 0)
@@ -240,7 +255,7 @@ class Publisher:
 
     def _note_failure(self, error: Exception) -> None:
         self.failed += 1
-        self.error = describe(error)
+        self.error = describe_failure(error)
         if self._failing_since is None:
             self._failing_since = time.monotonic()
             logger.warning("The channel layer takes no snapshots (%s); trying at each tick.", self.error)
@@ -257,8 +272,3 @@ class Publisher:
         await self.history.aclose()
         await self._sources.aclose()
         await self.choices.aclose()
-
-
-def describe(error: Exception) -> str:
-    """What an exception says, or what it is where it says nothing."""
-    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)

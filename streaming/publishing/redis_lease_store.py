@@ -11,7 +11,6 @@ TERM_KEY = "quantum:term"
 #: somebody else's) and Redis's time (s, µs). Ours is prolonged in its term, unless a higher one has been seen (where a
 #: replica that was behind took over). A new term is higher than the counter, the stream's newest entry and the lease
 #: that was, whichever is still there. A lease without a time to live was put there by hand: it counts for nothing.
-#: Where nobody knows a term, Redis's clock (s) is the first: higher than all from before Redis and memories were lost.
 TAKE = Script(
     """
 local now = redis.call('TIME')
@@ -38,7 +37,6 @@ if not last.err and last[1] then
     if fields[i] == 'term' then known = math.max(known, tonumber(fields[i + 1]) or 0) end
   end
 end
-if known == 0 then known = tonumber(now[1]) end
 local term = string.format('%.0f', known + 1)
 local counts = redis.pcall('SET', KEYS[2], term)
 if counts.err then return counts end

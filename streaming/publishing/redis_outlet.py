@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 #: The lease's holder, "<term>:<token>", with a time to live (streaming.publishing.lease).
 LEASE_KEY = "quantum:lease"
-#: A Redis Stream of the newest snapshots: entry `<id>-0` with the fields previous ("" where unknown), term and text.
+#: A Redis Stream of the newest snapshots: entry `<id>-0` with the fields previous ("" where unknown), term, text
+#: and holder, in this order.
 STREAM_KEY = "quantum:stream"
 
 #: KEYS: lease, stream. ARGV: holder, previous ("" where unknown), id, term, text, how many are kept, the group's
@@ -33,14 +34,15 @@ if last.err then return last end
 local head = last[1] and string.match(last[1][1], '^%d+') or '0'
 if head == ARGV[3] then
   local fields = last[1][2]
-  if fields[4] == ARGV[4] and fields[6] == ARGV[5] then return {'published', head} end
+  if fields[6] == ARGV[5] and fields[8] == ARGV[1] then return {'published', head} end
 end
 local holder = redis.pcall('GET', KEYS[1])
 if type(holder) == 'table' and holder.err then return holder end
 if holder ~= ARGV[1] then return {'lost', head} end
 if head ~= '0' and head ~= ARGV[2] then return {'behind', head} end
 local added = redis.pcall(
-  'XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], ARGV[3] .. '-0', 'previous', ARGV[2], 'term', ARGV[4], 'text', ARGV[5])
+  'XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], ARGV[3] .. '-0',
+  'previous', ARGV[2], 'term', ARGV[4], 'text', ARGV[5], 'holder', ARGV[1])
 if type(added) == 'table' and added.err then return added end
 local sent = redis.pcall('PUBLISH', ARGV[7], ARGV[8])
 if type(sent) == 'table' and sent.err then return sent end
