@@ -136,7 +136,7 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     DEFAULT_JOURNAL = Path(f"{DATABASE['NAME']}-unstored")
 else:
     SERVER = f"{DATABASE.get('HOST') or 'local'}-{DATABASE.get('PORT') or 5432}"
-    DEFAULT_JOURNAL = BASE_DIR / "unstored" / f"{SERVER}-{DATABASE['NAME']}"
+    DEFAULT_JOURNAL = BASE_DIR / f"unstored-{SERVER}-{DATABASE['NAME']}"
 STREAM_JOURNAL: Path = CHOSEN_JOURNAL or DEFAULT_JOURNAL
 if not SECRET_KEY:
     if not DEBUG:

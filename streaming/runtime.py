@@ -147,7 +147,7 @@ class Runtime:
     async def _deliver(self) -> None:
         """Run the hub, once what a process before had published and not stored is known: it recalls that, too."""
         if self.publisher is not None:
-            await self.publisher.history.recover()
+            self.publisher.history.recover()
         await self.hub.run(self.layer)
 
     async def _publish(self) -> None:
