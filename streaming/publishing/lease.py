@@ -125,7 +125,7 @@ class RedisLease:
         clock: Callable[[], float] = read_boot_clock,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`pause_s`: seconds between two looks at the lease: so soon another one has it where its holder ends as planned.
+        """`pause_s`: seconds between two looks: so soon another one leads where the holder ends as planned.
 
         `clock`, `wall`: seconds, monotonic and Unix. Two leases of one process need a `token` each.
         """
