@@ -8,7 +8,7 @@
 
 import { SIMULATED } from "./snapshot.js";
 
-/** @typedef {import("./rows.js").Row} Row */
+/** @typedef {import("./row.js").Row} Row */
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {{time: number, group: string, from: string, to: string}} Switch */
 /** @typedef {{from: number, to: number}} Span */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { RowStore } from "../../static/dashboard/rows.js";
-import { describeGap, describeStep } from "../../static/dashboard/seams.js";
+import { describeGap, describeStep } from "../../static/dashboard/format.js";
 import { sparkPath } from "../../static/dashboard/sparkline.js";
 import { changeOf, heldSince, linesOf, makeTimeline } from "../../static/dashboard/timeline.js";
 import { snapshot } from "./browser.js";
