@@ -41,6 +41,7 @@ def check_ledger(world: World, client: SimulatedClient, ledger: list[Record]) ->
             violations += [
                 f"{client.name} received {record.id} after {last.id} without {message.id} and without a word"
                 for message in between
+                if message.id not in watch.abandoned
             ]
     return violations
 
@@ -54,9 +55,9 @@ def check_going_on(world: World, healed_at: float) -> list[str]:
         return [f"nothing was published within {patience_s:.1f} s; the last was at {newest:.3f} s"]
     violations = []
     for client in world.clients:
-        if not client.ledgers[-1] or client.ledgers[-1][-1].id != watch.order[-1]:
+        if not client.ledgers[-1] or client.ledgers[-1][-1].id != watch.head:
             last = client.ledgers[-1][-1].id if client.ledgers[-1] else None
-            violations.append(f"{client.name} ends with {last}, the stream with {watch.order[-1]}")
+            violations.append(f"{client.name} ends with {last}, the stream with {watch.head}")
     return violations
 
 

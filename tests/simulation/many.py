@@ -20,6 +20,7 @@ class Summary:
     published: int = 0
     received: int = 0
     told: int = 0
+    forks: int = 0
     steps: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     failed: list[Verdict] = field(default_factory=list)
@@ -29,6 +30,7 @@ class Summary:
         self.published += verdict.published
         self.received += verdict.received
         self.told += verdict.told
+        self.forks += verdict.forks
         self.steps += verdict.steps
         self.faults.update(fault.kind for fault in verdict.faults)
         if verdict.violations:
@@ -37,7 +39,8 @@ class Summary:
     def describe(self, seconds: float) -> str:
         """In some lines."""
         head = f"{self.schedules} schedules in {seconds:.1f} s: {self.published} snapshots published, "
-        head += f"{self.received} received, {self.told} holes told, {self.steps} steps"
+        head += f"{self.received} received, {self.told} holes told, "
+        head += f"{self.forks} forks after Redis lost its data, {self.steps} steps"
         lines = [head, ", ".join(f"{count} × {kind}" for kind, count in self.faults.most_common())]
         for verdict in self.failed[:20]:
             kinds = ", ".join(fault.kind for fault in verdict.faults)

@@ -28,6 +28,7 @@ class Verdict(NamedTuple):
     published: int
     received: int
     told: int
+    forks: int
     steps: int
     story: list[str]
 
@@ -68,7 +69,17 @@ def run_schedule(seed: str, *, is_told: bool = False, faults: list[Fault] | None
         world.end()
     received = sum(len(ledger) for client in world.clients for ledger in client.ledgers)
     told = sum(client.told for client in world.clients)
-    return Verdict(seed, violations, chosen, len(world.watch.order), received, told, world.loop.steps, world.story)
+    return Verdict(
+        seed,
+        violations,
+        chosen,
+        len(world.watch.order),
+        received,
+        told,
+        world.watch.forks,
+        world.loop.steps,
+        world.story,
+    )
 
 
 @contextmanager

@@ -24,6 +24,8 @@ class Watch:
         self.tell = tell
         self.published: dict[int, Publication] = {}
         self.order: list[int] = []
+        self.head: int | None = None
+        self.abandoned: set[int] = set()  # ids that a fork has left beside the sequence
         self.violations: list[str] = []
         self.lost_by_redis: set[int] = set()  # ids that Redis had, and lost with its data
         self.refused: set[int] = set()  # ids that the fence refused, which somebody was told
@@ -55,7 +57,7 @@ class Watch:
     def add(self, message: EncodedSnapshot) -> None:
         """`message` is published."""
         number, previous, term, text = message
-        last = self.order[-1] if self.order else None
+        last = self.head
         if number in self.published:
             if self.published[number].text != text:
                 self.object(f"two snapshots share the id {number}")
@@ -65,6 +67,7 @@ class Watch:
                 self.breaks += 1
             else:
                 self.forks += 1
+                self.abandoned.update(one for one in self.order if previous < one < number)
             if not self.may_fork and not self.is_forgotten(message):
                 self.object(f"{number} was published after {previous}, though {last} was published before it")
         if last is not None and number <= last and not self.may_fork and not self.is_forgotten(message):
@@ -72,7 +75,10 @@ class Watch:
         if term < self.highest_term:
             self.object(f"{number} was published in term {term}, after one in term {self.highest_term}")
         self.highest_term = max(self.highest_term, term)
-        self.may_fork = False
+        if last is None or number > last:
+            self.head, self.may_fork = number, False
+        else:
+            self.abandoned.add(number)
         self.published[number] = Publication(previous, term, text, self.loop.now)
         self.order.append(number)
 

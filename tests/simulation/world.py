@@ -131,23 +131,20 @@ class World:
         """Leave nothing behind."""
         self.loop.end([handle for node in self.nodes for process in node.processes for handle in process.bury()])
 
-    def _check_lease(self, suspect: str | None) -> None:
-        """Whoever has the lease, and lives, knows that it has it: else nobody publishes until it ends.
-
-        `suspect`: what a look before has found; then the answer was not only on its way.
-        """
-        value = self.redis.state.holder(self.redis.now_ms)
+    def _check_lease(self) -> None:
+        """Whoever has the lease, and lives, knows that it has it and renews it: else nobody publishes until it ends."""
+        state, now_ms = self.redis.state, self.redis.now_ms
+        value = state.holder(now_ms)
+        ttl_ms = self.topology.ttl_s * 1000
+        if value is None or now_ms - (state.lease_ends_ms - ttl_ms) < 0.5 * ttl_ms:
+            return
         for node in self.nodes:
             publisher = node.runtime.publisher if node.runtime is not None else None
-            if value is None or publisher is None or node.process is None or not node.process.is_running:
+            if publisher is None or node.process is None or not node.process.is_running:
                 continue
             name, known = node.process.name, publisher.lease.holder
-            if value.partition(":")[2].partition("#")[0] != name or known == value:
-                continue
-            if value == suspect:
+            if value.partition(":")[2].partition("#")[0] == name and known != value:
                 self.watch.object(f"{value} has the lease, and {name} knows of {known}")
-            else:
-                self.loop.later(0.01, self._check_lease, value)
 
     def heal(self) -> None:
         """Let everything be well again, whatever was wrong."""
@@ -160,6 +157,7 @@ class World:
         self.redis.heal()
         for node in self.nodes:
             node.heal()
-        self.loop.later(0.6 * self.topology.ttl_s, self._check_lease, None)
+        for part in (0.6, 0.8, 1.0):
+            self.loop.later(part * self.topology.ttl_s, self._check_lease)
         for client in self.clients:
             client.pause_s = 0.0
