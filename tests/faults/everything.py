@@ -105,7 +105,10 @@ async def break_everything(stage: Cluster) -> None:
             name = dice.choice(whole)
             if name in broken:
                 broken[name].result()
-            broken[name] = asyncio.create_task(dice.choice(breaks[name])())
+            chosen = dice.choice(breaks[name])
+            with (stage.folder / "broken.log").open("a") as log:
+                print(f"{loop.time() - ends_at + LASTS_S:5.1f} s  {name}: {chosen.__name__}", file=log)
+            broken[name] = asyncio.create_task(chosen())
     finally:
         await asyncio.gather(*broken.values())
 

@@ -149,7 +149,11 @@ class HealthWatch:
 
     def find_lies(self) -> list[str]:
         """Every answer that was not true, a sentence each."""
-        return [lie for sample in self.samples if (lie := self._judge(sample))]
+        return [
+            f"{lie}, {sample.asked_at - self._began:.1f} s into it ({sample.address}: {' '.join(sample.reasons)})"
+            for sample in self.samples
+            if (lie := self._judge(sample))
+        ]
 
     def _judge(self, sample: Sample) -> str | None:
         began = max(self._began, sample.began)
