@@ -136,7 +136,7 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     DEFAULT_JOURNAL = Path(f"{DATABASE['NAME']}-unstored")
 else:
     SERVER = f"{DATABASE.get('HOST') or 'local'}-{DATABASE.get('PORT') or 5432}"
-    DEFAULT_JOURNAL = BASE_DIR / "unstored" / f"{SERVER}-{DATABASE['NAME']}"
+    DEFAULT_JOURNAL = BASE_DIR / f"unstored-{SERVER}-{DATABASE['NAME']}"
 STREAM_JOURNAL: Path = CHOSEN_JOURNAL or DEFAULT_JOURNAL
 if not SECRET_KEY:
     if not DEBUG:
@@ -165,6 +165,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "streaming.web.health_first.HealthFirst",
     "servestatic.middleware.ServeStaticMiddleware",
     # Pads each answer at random, and Django's CSRF tokens differ each time: compressing gives nothing away (BREACH).
     "quantum_dashboard.compression.CompressionMiddleware",
@@ -291,11 +292,15 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
-    "filters": {"once_per_minute": {"()": "streaming.log_filters.OncePerMinute"}},
+    "filters": {
+        "once_per_minute": {"()": "streaming.log_filters.OncePerMinute"},
+        "no_503": {"()": "streaming.log_filters.SaidElsewhere"},
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "django.request": {"filters": ["no_503"]},
         "django.channels.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "channels_redis.pubsub": {"filters": ["once_per_minute"]},  # while Redis is away: a traceback every second
         "uvicorn.error": {"filters": ["once_per_minute"]},  # a client's bad UTF-8: a traceback each time

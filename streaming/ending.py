@@ -6,6 +6,9 @@ import threading
 
 logger = logging.getLogger(__name__)
 
+#: Seconds that a process has to end after its clients were sent away.
+LAST_S = 3.0
+
 
 def end_within(seconds: float) -> threading.Timer:
     """End this process `seconds` from now if it has not ended by then; returns the timer, which may be cancelled.

@@ -2,6 +2,7 @@
 
 import logging
 from asyncio import CancelledError
+from http import HTTPStatus
 from time import monotonic
 from typing import Final
 
@@ -50,3 +51,11 @@ class OncePerMinute(logging.Filter):
             record.msg = f"{message.strip().rstrip(':')}: {why} (told once a minute)"
             record.args, record.exc_info, record.exc_text = (), None, None
         return True
+
+
+class SaidElsewhere(logging.Filter):
+    """Drops Django's line for each 503: who is answered so polls, and what is wrong was said when it began."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the answer was another one."""
+        return getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE

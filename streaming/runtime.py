@@ -40,7 +40,10 @@ RAN_WELL_S = 60.0
 
 def make_lease() -> Lease:
     """The lease that fits the channel layer: shared in Redis where that is, else none is needed."""
-    return RedisLease(RedisLeaseStore(settings.REDIS_URL)) if settings.REDIS_URL else LocalLease()
+    if not settings.REDIS_URL:
+        return LocalLease()
+    # Where the holder ends as planned, another one goes on within an interval.
+    return RedisLease(RedisLeaseStore(settings.REDIS_URL), pause_s=max(settings.STREAM_INTERVAL / 2, 0.1))
 
 
 def make_outlet(layer: BaseChannelLayer) -> Outlet:
@@ -147,7 +150,7 @@ class Runtime:
     async def _deliver(self) -> None:
         """Run the hub, once what a process before had published and not stored is known: it recalls that, too."""
         if self.publisher is not None:
-            await self.publisher.history.recover()
+            self.publisher.history.recover()
         await self.hub.run(self.layer)
 
     async def _publish(self) -> None:

@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
+
+import psutil
 
 from tests.processes import free_port, need
 
@@ -41,6 +44,12 @@ class Postgresql:
     def stop(self) -> None:
         """Stop at once, as a crash does."""
         self._run("pg_ctl", "-D", f"{self._folder}/data", "-m", "immediate", "-w", "stop")
+
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the server and all processes of its sessions: SIGSTOP makes it hang."""
+        postmaster = psutil.Process(int((self._folder / "data/postmaster.pid").read_text().split()[0]))
+        for process in (postmaster, *postmaster.children(recursive=True)):
+            process.send_signal(number)
 
     def remove(self) -> None:
         """Stop, if it runs, and leave nothing."""

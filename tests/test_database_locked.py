@@ -3,7 +3,9 @@
 A minute is longer than any patience below: whatever waited for the database would fail the test.
 """
 
+import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ def test_a_database_that_cannot_even_be_read_stops_nothing_and_delays_no_health(
     AdminSession(server).click("Portfolio", "redis")
     witness = Witness(server)
     wait_until(lambda: witness.read(1) or witness.received[-1]["sources"]["portfolio"] == "redis")
-    locked = wait_until(lambda: lock_between_writes(path), what="the lock")
+    locked = put_locked_copy(path)
     wait_until(lambda: any("Database" in reason for reason in server.health()["reasons"]))
     for _ in range(3):
         report = server.health()
@@ -40,8 +42,16 @@ def test_a_database_that_cannot_even_be_read_stops_nothing_and_delays_no_health(
     wait_until(lambda: witness.read(1) or witness.received[-1]["sources"]["portfolio"] == "mock")
 
 
-def lock_between_writes(path: Path) -> sqlite3.Connection | None:
-    try:
-        return lock_exclusively(path)
-    except sqlite3.OperationalError:  # the dashboard was just writing
-        return None
+def put_locked_copy(path: Path) -> sqlite3.Connection:
+    """Put a copy of the file in its place that is locked already; closing the connection unlocks it.
+
+    A file that others have open, as the dashboard always has, cannot be locked so that they may not even read.
+    """
+    copy = path.with_name("copy.sqlite3")
+    with closing(sqlite3.connect(path, timeout=10)) as database, closing(sqlite3.connect(copy)) as backup:
+        database.backup(backup)
+    locked = lock_exclusively(copy)
+    for name in (f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).unlink(missing_ok=True)
+    os.replace(copy, path)
+    return locked

@@ -98,3 +98,20 @@ def test_a_locked_database_degrades_and_delays_nobody(start_server: StartServer,
         assert "Database: no answer within 0.5 s." in report["reasons"]
     database.execute("ROLLBACK")
     wait_until(lambda: server.health()["status"] == "ok")
+
+
+def test_health_by_address_is_answered_whatever_the_site_is_called(start_server: StartServer) -> None:
+    """A name of its own made health by address a 400 with a traceback; HTTPS made it a redirect."""
+    server = start_server("uvicorn", ALLOWED_HOSTS="dashboard.example", HTTPS="true")
+    for path in ("/stream/health", "/stream/health/", "/stream/health/live"):
+        status, body = server.get(path)
+        assert (status, json.loads(body)["status"]) in {(200, "ok"), (200, "degraded"), (200, "alive")}
+    assert server.get("/stream/health", "POST")[0] == 405
+
+
+def test_who_polls_a_server_without_snapshots_fills_no_log(start_server: StartServer) -> None:
+    server = start_server("uvicorn", STREAM_PUBLISHER="false", STREAM_INTERVAL="0.05")
+    wait_until(lambda: server.get("/stream/health")[0] == 503)
+    for _ in range(5):
+        assert server.get("/stream/latest")[0] == 503
+    assert "Service Unavailable" not in server.output

@@ -256,8 +256,8 @@ def test_what_a_killed_process_had_published_is_written_by_the_next_one(tmp_path
     write([link(10), link(11, 10)])
 
     async def scenario(writer: HistoryWriter) -> None:
-        assert await writer.recover() == link(60, 59)[0].to_encoded(1)
-        assert await writer.recover() is None
+        assert writer.recover() == link(60, 59)[0].to_encoded(1)
+        assert writer.recover() is None
         assert [message.id for message in writer.unwritten()] == list(range(11, 61))
         add(writer, *link(61, 60, term=2))
         running = asyncio.create_task(writer.run())
@@ -290,7 +290,8 @@ def test_what_the_database_does_not_take_at_the_end_is_in_the_journal(
     assert stored_ids() == []
 
     async def next_start(writer: HistoryWriter) -> None:
-        await writer.recover()
+        writer.recover()
+        await writer.flush()
 
     run_writer(next_start, journal=Journal(tmp_path))
     assert stored_ids() == list(range(1, 101))

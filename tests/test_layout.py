@@ -30,9 +30,10 @@ LINES = {
         {"admin"},
     ],
     "streaming": [
-        {"wire", "contract", "checks", "garbage", "apps", "log_filters"},
+        {"wire", "contract", "checks", "garbage", "loop_lag", "ending", "reasons", "apps", "log_filters"},
         {"ledger"},
         {"publishing", "delivery", "roamers"},
+        {"past"},
         {"runtime", "torture"},
         {"health", "servers"},
         {"lifespan", "web"},

@@ -48,7 +48,7 @@ class Harm:
                 self.number += 1
                 snapshot = make_snapshot(START + self.number)
                 self.added.append(snapshot.id)
-                self.writer.add(snapshot, 1)
+                self.writer.add(snapshot, snapshot.to_encoded(1))
 
         self.call(work())
 
@@ -142,8 +142,8 @@ def test_a_file_that_is_damaged_is_told_and_a_backup_in_its_place_is_taken(begin
     with harm.path.open("r+b") as file:
         file.write(b"x" * 4096)
     harm.said("file is not a database", "put a backup in its place")
-    for file in tmp_path.glob("a.sqlite3*"):
-        file.unlink()
+    for path in tmp_path.glob("a.sqlite3*"):
+        path.unlink()
     os.replace(tmp_path / "backup", harm.path)
     harm.is_written()
 

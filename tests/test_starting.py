@@ -163,7 +163,7 @@ def test_runserver_streams_again_after_the_code_was_changed(tmp_path: Path, copy
 
 def is_still(server: Server) -> bool:
     try:
-        return len({message["accuracy"] for message in server.receive(5, "?since=0")}) == 1
+        return len({message["accuracy"] for message in server.receive(5)}) == 1
     except (OSError, EOFError, WebSocketException):  # it is starting again
         return False
 

@@ -21,7 +21,7 @@ class Frame(NamedTuple):
 
 
 class Connection:
-    """A client's socket and what it has received. `last`: timestamp of its last snapshot, Unix seconds."""
+    """A client's socket and what it has received. `last`: id of its last snapshot."""
 
     __slots__ = ("began", "fd", "is_open", "last", "receive", "rest", "socket")
 
@@ -40,7 +40,7 @@ class Connection:
         self.rest = b""
         self.began = began
         self.is_open = False
-        self.last: float | None = None
+        self.last: int | None = None
 
     def take_handshake(self, data: bytes) -> bool:
         """Add `data` to the server's answer; True once that is complete. Raises ConnectionError where it is no 101."""

@@ -29,11 +29,12 @@ class Recorder:
     def __init__(self) -> None:
         self._raw = b""
         self._timestamp = 0.0
-        self._previous: float | None = None
+        self._id = 0
+        self._previous: int | None = None
         self._sight = Sight(0.0)
-        self._previous_of: dict[float, float | None] = {}
-        self._sights: dict[float, Sight] = {}
-        self.newest = 0.0
+        self._previous_of: dict[int, int | None] = {}
+        self._sights: dict[int, Sight] = {}
+        self.newest = 0  # the highest id
         self.clear()
 
     def clear(self) -> None:
@@ -60,33 +61,35 @@ class Recorder:
         last = connection.last
         if last != self._previous and last is not None:
             self._judge(last)
-        connection.last = self._timestamp
+        connection.last = self._id
 
     def _learn(self, raw: bytes, now: float) -> None:
-        """Parse a payload; raises ValueError where it has no timestamp."""
+        """Parse a payload; raises ValueError where a number is none."""
         self._raw = raw
-        timestamp = self._timestamp = number_after(b'"timestamp":', raw) or 0.0
-        self._previous = number_after(b'"previous":', raw)
-        sight = self._sights.get(timestamp)
+        self._timestamp = number_after(b'"timestamp":', raw) or 0.0
+        number = self._id = int(number_after(b'"id":', raw) or 0)
+        previous = number_after(b'"previous":', raw)
+        self._previous = None if previous is None else int(previous)
+        sight = self._sights.get(number)
         if sight is None:
-            sight = self._sights[timestamp] = Sight(now)
+            sight = self._sights[number] = Sight(now)
             if len(self._previous_of) >= REMEMBERED:
                 self._previous_of.clear()
-            self._previous_of[timestamp] = self._previous
+            self._previous_of[number] = self._previous
             self._bytes = len(raw)
         self._sight = sight
-        self.newest = max(self.newest, timestamp)
+        self.newest = max(self.newest, number)
 
-    def _judge(self, last: float) -> None:
-        """Say what is wrong with a message that does not follow the one of the time `last`."""
-        if self._timestamp == last:
+    def _judge(self, last: int) -> None:
+        """Say what is wrong with a message that does not follow the one with the id `last`."""
+        if self._id == last:
             self.doubled += 1
-        elif self._timestamp < last:
+        elif self._id < last:
             self.disordered += 1
         else:
             self.lost += self._count_between(last)
 
-    def _count_between(self, last: float) -> int:
+    def _count_between(self, last: int) -> int:
         """How many snapshots were published between `last` and this message: at least one."""
         count = 0
         step = self._previous
@@ -98,7 +101,7 @@ class Recorder:
     def report(self, expected: int) -> dict[str, Any]:
         """What came since clear(): times in milliseconds, spread over snapshots that all `expected` clients got."""
         latencies = sorted(self._latencies)
-        sights = [sight for time, sight in self._sights.items() if time not in self._old]
+        sights = [sight for number, sight in self._sights.items() if number not in self._old]
         spreads = sorted((sight.last - sight.first) * 1000 for sight in sights if sight.count >= expected > 1)
         return {
             "messages": len(latencies),

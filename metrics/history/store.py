@@ -1,7 +1,7 @@
 """Where the writer puts snapshots, and the fence before it: nothing of an older term gets in after a newer one."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Protocol
 
@@ -101,6 +101,17 @@ def find_refused(batch: Sequence[Entry]) -> list[Entry]:
     rows = SnapshotRecord.objects.filter(id__in=ids).values_list("id", "term", "previous")
     stored = {number: (term, previous) for number, term, previous in rows}
     continued = set(SnapshotRecord.objects.filter(id__gt=min(ids), previous__in=ids).values_list("previous", flat=True))
+    return choose_refused(batch, newest_term, stored, continued)
+
+
+def choose_refused(
+    batch: Sequence[Entry], newest_term: int, stored: Mapping[int, tuple[int, int | None]], continued: set[int | None]
+) -> list[Entry]:
+    """Which of `batch` may not get in, where the newest that is stored is of `newest_term`.
+
+    `stored`: term and `previous` of those of the batch's ids that are there. `continued`: the ids that a stored
+    snapshot names as its `previous`; the batch's own are added.
+    """
     refused = []
     for entry in sorted(batch, key=lambda entry: entry[0].id, reverse=True):
         snapshot, term = entry

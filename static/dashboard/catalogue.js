@@ -27,6 +27,8 @@
  * @property {number} interval  Seconds between two snapshots.
  * @property {number} served  The server's clock when it made the page, Unix seconds.
  * @property {import("./snapshot.js").Snapshot|null} latest  The newest snapshot by then.
+ * @property {number|null} latestAge  Seconds since it had come to the server; null: it never came, it was read from
+ *   history at the server's start.
  * @property {{key: string, label: string}[]} groups  In the page's order.
  * @property {Metric[]} metrics  In the page's order.
  * @property {Range[]} ranges

@@ -1,8 +1,9 @@
 /** One metric's chart, and its text alternative. The only module that names uPlot, but for types. */
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { drawBehind, drawSwitches } from "./chart_marks.js";
+import { drawBehind, drawMoments } from "./chart_marks.js";
 import { formatNumber, formatTime, formatValue, unitOf } from "./format.js";
+import { describeStep } from "./seams.js";
 import { extent } from "./sparkline.js";
 import { setText } from "./text.js";
 import { linesOf } from "./timeline.js";
@@ -89,7 +90,7 @@ export class Chart {
       ].map((series, index) => (index && !this.isLarge ? { ...series, fill: undefined } : series)),
       hooks: {
         drawClear: [(plot) => drawBehind(plot, charts.timeline, metric.group, get)],
-        draw: [(plot) => drawSwitches(plot, charts.timeline, metric.group, get)],
+        draw: [(plot) => drawMoments(plot, charts.timeline, metric.group, get)],
         setCursor: [(plot) => this.showAt(plot.cursor.idx)],
         setSelect: [(plot) => charts.onSelect(plot)],
       },
@@ -145,6 +146,7 @@ export class Chart {
     const label = [
       `${this.metric.label}: ${this.summary}, ${times.join(" to ")}`,
       ...(gaps ? [`${gaps} ${gaps === 1 ? "gap" : "gaps"}`] : []),
+      ...timeline.steps.filter(({ time }) => time > window.from && time < window.to).map(({ seconds }) => `clock ${describeStep(seconds)}`),
       ...(isSimulated ? ["in part or in full simulated"] : []),
     ].join("; ");
     if (this.host.getAttribute("aria-label") !== label) this.host.setAttribute("aria-label", label);

@@ -1,4 +1,6 @@
-/** What is drawn behind and over a chart's lines: gaps, simulated times, switches of source. */
+/** What is drawn behind and over a chart's lines: gaps, simulated times, switches of source, a clock that was set. */
+
+import { describeStep } from "./seams.js";
 
 /** @typedef {import("./timeline.js").Timeline} Timeline */
 /**
@@ -52,8 +54,8 @@ export function drawBehind(plot, timeline, group, colour) {
   ctx.restore();
 }
 
-/** A vertical line, with the new source's name, at each switch. @param {Plot} plot  @param {Timeline} timeline  @param {string} group  @param {Palette} colour */
-export function drawSwitches(plot, timeline, group, colour) {
+/** A vertical line at each switch, with the new source's name, and where the publisher's clock was set. @param {Plot} plot  @param {Timeline} timeline  @param {string} group  @param {Palette} colour */
+export function drawMoments(plot, timeline, group, colour) {
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.strokeStyle = ctx.fillStyle = colour("--ink-soft");
@@ -63,14 +65,15 @@ export function drawSwitches(plot, timeline, group, colour) {
   ctx.font = `${0.62 * rem * devicePixelRatio}px sans-serif`;
   ctx.textBaseline = "top";
   let free = -Infinity;
-  for (const { time, to } of timeline.switches[group] ?? []) {
+  const switches = (timeline.switches[group] ?? []).map(({ time, to }) => ({ time, text: to.replace("mock", "simulated") }));
+  const steps = timeline.steps.map(({ time, seconds }) => ({ time, text: `clock ${describeStep(seconds)}` }));
+  for (const { time, text } of [...switches, ...steps].sort((a, b) => a.time - b.time)) {
     const x = Math.round(plot.valToPos(time, "x", true));
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    const text = to.replace("mock", "simulated");
     const width = ctx.measureText(text).width;
     const isRight = x + width + 8 < bbox.left + bbox.width;
     if (x < free) continue; // labels never write over each other

@@ -13,7 +13,7 @@ import { formatTime } from "./format.js";
 const ONE_DAY = 86_400;
 
 export class Charts {
-  /** @type {Timeline} */ timeline = { times: [], rows: [], breaks: [], gaps: [], switches: {}, simulated: {} };
+  /** @type {Timeline} */ timeline = { times: [], rows: [], breaks: [], gaps: [], switches: {}, steps: [], simulated: {} };
   /** @type {Window} */ live = { from: 0, to: 1 };
   /** @type {Window|null} */ zoom = null;
   #colours = new Colours();

@@ -2,15 +2,17 @@
 
 import { Cards } from "./cards.js";
 import { readCatalogue } from "./catalogue.js";
-import { ServerClock, localTime, pageArrival } from "./clock.js";
+import { LocalClock, ServerClock, pageArrival } from "./clock.js";
 import { LiveConnection } from "./connection.js";
 import { bindControls, keepAwake } from "./controls.js";
 import { browserEnvironment } from "./environment.js";
 import { formatTime, formatValue, zoneName } from "./format.js";
+import { Freshness } from "./freshness.js";
 import { Indicator } from "./indicator.js";
 import { Past } from "./past.js";
 import { Preferences, openStorage } from "./preferences.js";
-import { simulatedGroups } from "./snapshot.js";
+import { describeStep } from "./seams.js";
+import { simulatedGroups, staleGroups } from "./snapshot.js";
 import { computeState } from "./state.js";
 import { Table } from "./table.js";
 import { setText } from "./text.js";
@@ -24,6 +26,8 @@ const FROZEN_AFTER_S = 3;
 /** Milliseconds between two drawings of the past: at 10 snapshots per second the eye gains nothing from more. */
 const PAST_EVERY = 1000;
 const CHARTS_AGAIN_AFTER = 3000;
+/** Seconds for which it is said beside the state that the publisher's clock was set. */
+const CLOCK_NOTE_FOR = 60;
 
 const catalogue = readCatalogue(document);
 const { metrics } = catalogue;
@@ -31,11 +35,15 @@ const groups = catalogue.groups.map(({ key }) => key);
 const groupLabels = new Map(catalogue.groups.map(({ key, label }) => [key, label]));
 const interval = catalogue.latest?.interval ?? catalogue.interval;
 const environment = browserEnvironment();
+/** @param {string[]} keys of groups */
+const labelsOf = (keys) => keys.map((key) => groupLabels.get(key) ?? key);
 const headlineMetric = metrics.find(({ isHero }) => isHero) ?? metrics[0];
 
 class Page {
   preferences = new Preferences(catalogue, openStorage(), new URLSearchParams(location.search));
+  local = new LocalClock();
   clock = new ServerClock();
+  freshness = new Freshness(this.clock);
   cards = new Cards(document, metrics);
   table = new Table(document, metrics);
   indicator = new Indicator(document);
@@ -44,7 +52,7 @@ class Page {
     url: "/stream/live",
     latestUrl: "/stream/latest",
     interval,
-    since: catalogue.latest?.timestamp,
+    since: catalogue.latest?.id,
     environment,
   });
   past = new Past(metrics.map(({ key }) => key), "/stream/history", environment, {
@@ -58,13 +66,17 @@ class Page {
   /** @type {Snapshot|null} */ latest = null;
   /** @type {Snapshot|null} What is shown while the page is paused. */ held = null;
   missedWhilePaused = 0;
+  clockNote = { text: "", until: -Infinity };
   wokeAt = -Infinity;
-  lookedAt = localTime();
+  lookedAt = this.local.now();
+  arrivedAt = pageArrival();
+  /** When the newest snapshot, or else the page, was here. */ heardAt = this.arrivedAt ?? 0;
   #isFrameDue = false;
   #pastDrawnAt = -Infinity;
 
   start() {
-    this.clock.note(catalogue.served, pageArrival());
+    if (this.arrivedAt !== null && catalogue.latestAge === null) this.clock.note(catalogue.served, this.arrivedAt);
+    this.freshness.notePage(catalogue.latest, catalogue.latestAge, this.arrivedAt);
     bindControls(document, this.preferences, {
       pause: (isPaused) => this.#pause(isPaused),
       table: (isShown) => this.#showTable(isShown),
@@ -77,7 +89,7 @@ class Page {
     this.connection.addEventListener("status", () => this.#look());
     for (const name of ["online", "offline"]) window.addEventListener(name, () => this.#look());
     document.addEventListener("visibilitychange", () => this.#onVisible());
-    if (catalogue.latest) this.#onSnapshot({ snapshot: catalogue.latest, missing: null });
+    if (catalogue.latest) this.#take(catalogue.latest, false, 0);
     this.connection.start();
     setInterval(() => this.#look(), LOOK_EVERY);
     this.#look();
@@ -103,17 +115,24 @@ class Page {
     this.#drawPast();
   }
 
-  /** @returns {number} the server's clock, Unix seconds */
+  /** @returns {number} the publisher's clock, by which snapshots have their times; Unix seconds */
   get now() {
-    return this.clock.at(localTime()) ?? Date.now() / 1000;
+    return this.clock.at(this.local.now()) ?? Date.now() / 1000;
   }
 
-  /** @param {{snapshot: Snapshot, missing: {from: number, to: number}|null}} arrival */
-  #onSnapshot({ snapshot, missing }) {
-    this.clock.note(snapshot.timestamp, localTime());
+  /** @param {{snapshot: Snapshot, missing: import("./sequence.js").Missing|null, isFirst: boolean}} arrival */
+  #onSnapshot({ snapshot, missing, isFirst }) {
+    this.heardAt = this.local.now();
+    const step = this.freshness.note(snapshot, this.heardAt, isFirst);
+    if (step) this.clockNote = { text: `The publisher's clock was ${describeStep(step)}.`, until: this.heardAt + CLOCK_NOTE_FOR };
+    this.#take(snapshot, missing !== null, step);
+  }
+
+  /** @param {Snapshot} snapshot  @param {boolean} isAfterMissing  @param {number} clockStep */
+  #take(snapshot, isAfterMissing, clockStep) {
     const isFirst = this.latest === null;
     this.latest = snapshot;
-    this.past.append(snapshot, missing !== null);
+    this.past.append(snapshot, { isAfterMissing, clockStep });
     if (this.held) {
       this.missedWhilePaused += 1;
       return;
@@ -144,7 +163,7 @@ class Page {
     this.#pastDrawnAt = performance.now();
     const { rows, rowStep, window } = this.past;
     const timeline = makeTimeline(rows, rowStep, groups);
-    this.cards.showPast(rows, timeline, window, this.preferences.range.label);
+    this.cards.showPast(this.past.rowsUntilNow, timeline, window, this.preferences.range.label);
     this.charts?.show(timeline, window);
     this.csv.href = this.past.csvAddress;
     if (!this.table.section.hidden) this.table.show(rows, rowStep, this.preferences.zone);
@@ -152,7 +171,7 @@ class Page {
 
   /** Look at the evidence, and say what it allows to say. */
   #look() {
-    const local = localTime();
+    const local = this.local.now();
     if (local - this.lookedAt > FROZEN_AFTER_S) this.wokeAt = local;
     this.lookedAt = local;
     const { latest, connection } = this;
@@ -160,18 +179,20 @@ class Page {
     const retryAt = status.retryAt;
     const simulated = latest ? simulatedGroups(latest) : [];
     const state = computeState({
-      age: latest ? this.now - latest.timestamp : null,
+      age: this.freshness.ageAt(local),
+      waited: local - this.heardAt,
       interval,
       connection: status,
       isOnline: navigator.onLine,
       isWaking: local - this.wokeAt < Math.max(2 * interval, 3),
-      staleGroups: latest ? staleGroups(latest) : [],
+      staleGroups: latest ? labelsOf(staleGroups(latest, metrics)) : [],
       absent: latest ? metrics.filter(({ key }) => (latest[key] ?? null) === null).length : 0,
       retryIn: retryAt === null ? null : (retryAt - performance.now()) / 1000,
       lastTime: latest ? formatTime(latest.timestamp, this.preferences.zone) : "",
+      clockNote: local < this.clockNote.until ? this.clockNote.text : "",
     });
     const headline = latest ? formatValue(headlineMetric, latest[headlineMetric.key]) : "";
-    this.indicator.show(state, simulated.map((group) => groupLabels.get(group) ?? group), headline);
+    this.indicator.show(state, labelsOf(simulated), headline);
     setText(/** @type {Element} */ (document.querySelector("#clock .time")), formatTime(this.now, this.preferences.zone));
     setText(/** @type {Element} */ (document.querySelector("#clock .zone")), zoneName(this.preferences.zone));
     const paused = /** @type {HTMLElement} */ (document.getElementById("paused"));
@@ -225,12 +246,6 @@ class Page {
     /** @type {HTMLElement} */ (document.getElementById("charts")).hidden = isShown;
     this.#drawPast();
   }
-}
-
-/** @param {Snapshot} snapshot  @returns {string[]} labels of the groups whose producer fell silent */
-function staleGroups(snapshot) {
-  const stale = metrics.filter(({ key }) => snapshot.problems?.[key] === "stale").map(({ group }) => group);
-  return [...new Set(stale)].map((group) => groupLabels.get(group) ?? group);
 }
 
 new Page().start();

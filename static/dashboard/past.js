@@ -31,7 +31,7 @@ export class Past {
    * @param {HttpEnvironment} environment
    * @param {{range: number, interval: number, now: () => number, onLoaded: () => void,
    *   onFailure: (retryIn: number) => void}} options  `range`: seconds to show. `interval`: seconds between snapshots,
-   *   until the first one says it. `now`: the server's clock, Unix seconds. `onFailure` gets the seconds until the next
+   *   until the first one says it. `now`: the publisher's clock, Unix seconds. `onFailure` gets the seconds until the next
    *   attempt.
    */
   constructor(keys, url, environment, { range, interval, now, onLoaded, onFailure }) {
@@ -59,6 +59,12 @@ export class Past {
     return this.#shown.rows;
   }
 
+  /** @returns {Row[]} those without buckets that a publisher's clock filled before it was set back */
+  get rowsUntilNow() {
+    const { rows, rowStep, window } = this;
+    return rowStep !== null && rows.length && rows[rows.length - 1].time > window.to ? rows.filter(({ time }) => time <= window.to) : rows;
+  }
+
   /** @returns {number|null} seconds of a row; null: each is one snapshot */
   get rowStep() {
     return this.#shown.step;
@@ -78,11 +84,15 @@ export class Past {
     return `${this.url}?${query}`;
   }
 
-  /** @param {Snapshot} snapshot  @param {boolean} isAfterMissing others before it did not arrive */
-  append(snapshot, isAfterMissing) {
+  /**
+   * @param {Snapshot} snapshot
+   * @param {{isAfterMissing?: boolean, clockStep?: number}} [how] `isAfterMissing`: others before it did not arrive.
+   *   `clockStep`: seconds that the publisher's clock was set before it, and so the range with it: ask what is in it.
+   */
+  append(snapshot, { isAfterMissing = false, clockStep = 0 } = {}) {
     this.interval = snapshot.interval || this.interval;
-    this.#live.append(snapshot);
-    if (isAfterMissing) this.#refillSoon();
+    this.#live.append(snapshot, clockStep);
+    if (isAfterMissing || clockStep) this.#refillSoon();
   }
 
   /** Ask history for all of the range. */

@@ -2,32 +2,24 @@
  * A range's past and present as rows, oldest first: what charts, sparklines, changes and table all read.
  *
  * A row is one bucket of `step` seconds (or one snapshot, where `step` is null). History brings the past ones, live
- * snapshots make the newest. Memory is bounded by the range: each snapshot that is added also forgets what is too old,
- * whether or not anybody looks.
+ * snapshots make the newest. Snapshots are in the order of their ids, and known by them; buckets are in that of their
+ * times, as history has them. So a publisher's clock that is set moves no row. Memory is bounded by the range: each
+ * snapshot that is added also forgets what is too old, whether or not anybody looks.
  */
+
+import { fromHistory, fromSnapshot, merge, roundTime } from "./row.js";
+import { gapOfBuckets, seamOfSnapshots } from "./seams.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
-/**
- * @typedef {object} Summary One metric in one row; a text has a last value only.
- * @property {number|null} min
- * @property {number|null} mean  Of the snapshots that had a value.
- * @property {number|null} max
- * @property {any} last  The value in the row's last snapshot, null where it was.
- * @property {number} count  Snapshots that had a value: the weight of the mean.
- */
+/** @typedef {import("./row.js").Row} Row */
 
-/**
- * @typedef {object} Row
- * @property {number} time  Start of the bucket, or the snapshot's timestamp; Unix seconds.
- * @property {number} count  Snapshots in it.
- * @property {Record<string, string[]>} sources  The kinds of source that occur in it, by group.
- * @property {boolean} isAfterGap  Snapshots are missing between the row before and this one.
- * @property {Record<string, Summary|null>} values  By metric; null: no value in this bucket.
- */
-
-/** Seconds of raw snapshots that are kept to join history (written a little later) to the live stream. */
+/** Seconds of single snapshots that are kept to join history (written a little later) to the live stream. */
 const OVERLAP_S = 120;
-const OVERLAP_SNAPSHOTS = 1500;
+const [FEWEST_OVERLAP, MOST_OVERLAP] = [10, 750];
+/** Of so many seams something is remembered that the rows alone do not tell. */
+const MOST_SEAMS = 100;
+/** Two lengths of time that differ by so many intervals at most are one. */
+const AS_LONG_AS = 3;
 /** More rows than any range is drawn with: the bound where history does not answer and each snapshot stays a row. */
 const MOST_ROWS = 5000;
 /** Cutting the front of an array moves all of it: so many rows are cut at once. */
@@ -37,6 +29,7 @@ export class RowStore {
   /** @type {Row[]} */ rows = [];
   /** @type {number|null} */ step = null;
   /** @type {Snapshot[]} The newest ones as they came. */ #recent = [];
+  /** @type {{id: number, time: number, isGone: boolean, step: number}[]} Told of the seam before a snapshot. */ #told = [];
 
   /** @param {string[]} keys the metrics' keys  @param {number} range seconds to keep, back from the newest snapshot */
   constructor(keys, range) {
@@ -50,6 +43,7 @@ export class RowStore {
     copy.step = this.step;
     copy.rows = structuredClone(this.rows);
     copy.#recent = [...this.#recent];
+    copy.#told = [...this.#told];
     return copy;
   }
 
@@ -73,12 +67,12 @@ export class RowStore {
     this.step = history.step;
     this.rows = [];
     if (history.step === null) {
-      for (const snapshot of history.snapshots ?? []) this.#add(snapshot);
-      const newest = this.last?.time ?? -Infinity;
-      for (const snapshot of this.#recent) if (snapshot.timestamp > newest) this.#add(snapshot);
+      // Each once, whichever brought it: history may have what we missed, and not yet, or no more, what we have.
+      const known = new Map([...(history.snapshots ?? []), ...this.#recent].map((snapshot) => [snapshot.id, snapshot]));
+      for (const snapshot of [...known.values()].sort((a, b) => a.id - b.id)) this.#add(snapshot);
       return;
     }
-    for (const row of history.rows ?? []) this.#push(this.#fromHistory(row));
+    this.rows = (history.rows ?? []).map((bucket) => fromHistory(bucket, this.keys));
     this.#overlay(formerStep === history.step ? live : []);
   }
 
@@ -96,17 +90,25 @@ export class RowStore {
       const index = this.rows.findLastIndex((candidate) => candidate.time <= time);
       const present = this.rows[index];
       if (present?.time !== time) this.rows.splice(index + 1, 0, row);
-      else if (row.count > present.count) this.rows[index] = { ...row, isAfterGap: present.isAfterGap };
+      else if (row.count > present.count) this.rows[index] = { ...row, gap: present.gap };
     }
-    this.rows.forEach((row, index) => (row.isAfterGap = index > 0 && this.#isGap(this.rows[index - 1], row)));
+    this.rows.forEach((_, index) => this.#joinBucket(index));
   }
 
-  /** Add one live snapshot, newer than all before. @param {Snapshot} snapshot */
-  append(snapshot) {
+  /**
+   * Add one live snapshot, which follows all before. One with a smaller id is the first of another sequence, to which
+   * nothing here belongs.
+   * @param {Snapshot} snapshot  @param {number} [clockStep] seconds that the publisher's clock was set ahead before it
+   */
+  append(snapshot, clockStep = 0) {
+    const newest = this.#recent.at(-1);
+    if (newest && snapshot.id < newest.id) [this.rows, this.#recent] = [[], []];
     this.#recent.push(snapshot);
-    if (this.#recent.length > OVERLAP_SNAPSHOTS || this.#recent[0].timestamp < snapshot.timestamp - 2 * OVERLAP_S) {
-      const oldest = snapshot.timestamp - OVERLAP_S;
-      this.#recent = this.#recent.filter((kept) => kept.timestamp >= oldest).slice(-OVERLAP_SNAPSHOTS / 2);
+    const overlap = Math.min(Math.max(Math.ceil(OVERLAP_S / snapshot.interval), FEWEST_OVERLAP), MOST_OVERLAP);
+    if (this.#recent.length > 2 * overlap) this.#recent = this.#recent.slice(-overlap);
+    if (snapshot.missed || clockStep) {
+      this.#told.push({ id: snapshot.id, time: snapshot.timestamp, isGone: !!snapshot.missed, step: clockStep });
+      this.#told = this.#told.slice(-MOST_SEAMS);
     }
     this.#add(snapshot);
     this.#prune();
@@ -122,91 +124,53 @@ export class RowStore {
 
   /** @param {Snapshot} snapshot */
   #add(snapshot) {
-    const row = this.#fromSnapshot(snapshot);
-    const last = this.last;
-    if (this.step !== null && last && last.time === row.time) merge(last, row, this.keys);
-    else this.#push(row, snapshot);
+    if (this.step === null) return this.#addSingle(snapshot);
+    const row = fromSnapshot(snapshot, this.keys, this.#bucketOf(snapshot.timestamp));
+    const index = this.rows.findLastIndex(({ time }) => time <= row.time);
+    const present = this.rows[index];
+    if (present?.time === row.time) return merge(present, row, this.keys);
+    this.rows.splice(index + 1, 0, row); // the last, unless the clock was set back
+    this.#joinBucket(index + 1);
+    this.#joinBucket(index + 2);
   }
 
-  /** @param {Row} row  @param {Snapshot} [snapshot] */
-  #push(row, snapshot) {
-    const last = this.last;
-    row.isAfterGap = last !== undefined && this.#isGap(last, row, snapshot);
+  /** @param {Snapshot} snapshot */
+  #addSingle(snapshot) {
+    const row = fromSnapshot(snapshot, this.keys, snapshot.timestamp);
+    const before = this.last;
+    if (before) {
+      const told = this.#told.find(({ id }) => id === snapshot.id);
+      const seam = seamOfSnapshots(before, snapshot, { isGone: told?.isGone ?? false, step: told?.step ?? 0 });
+      [row.gap, row.clockStep] = [seam.gap, seam.step];
+      if (seam.step < 0) this.#explainSilence(-seam.step, snapshot.interval);
+    }
     this.rows.push(row);
   }
 
-  /** @param {Row} before  @param {Row} row  @param {Snapshot} [snapshot] */
-  #isGap(before, row, snapshot) {
-    if (this.step === null) {
-      if (!snapshot) return false;
-      const isMissing = snapshot.previous != null && snapshot.previous !== before.time;
-      // Nothing was published meanwhile, nothing is missing: still there is no line to draw over that time.
-      return isMissing || row.time - before.time > snapshot.interval * 2.5;
-    }
-    return row.time - before.time > this.step * 1.5;
+  /**
+   * The clock was set back by `step` seconds: if that is what the last silence was long, it was set ahead there.
+   * @param {number} step  @param {number} interval
+   */
+  #explainSilence(step, interval) {
+    const index = this.rows.findLastIndex(({ gap }) => gap === "silent");
+    if (index < 1) return;
+    const row = this.rows[index];
+    const ahead = row.time - this.rows[index - 1].time - interval;
+    if (Math.abs(ahead - step) <= AS_LONG_AS * interval) [row.gap, row.clockStep] = ["", ahead];
   }
 
-  /** @param {any} bucket  @returns {Row} */
-  #fromHistory(bucket) {
-    const values = Object.fromEntries(this.keys.map((key) => [key, fromHistory(bucket[key], bucket.count)]));
-    return { time: roundTime(bucket.time), count: bucket.count, sources: bucket.sources, isAfterGap: false, values };
+  /** Say of the bucket at `index` what lies between it and the one before. @param {number} index */
+  #joinBucket(index) {
+    const [before, row] = [this.rows[index - 1], this.rows[index]];
+    if (!row || this.step === null) return;
+    const told = this.#told.filter(({ time }) => this.#bucketOf(time) === row.time);
+    row.gap = before ? gapOfBuckets(before.time, row.time, this.step, told.some(({ isGone }) => isGone)) : "";
+    row.clockStep = told.find(({ step }) => step)?.step ?? 0;
   }
 
-  /** @param {Snapshot} snapshot  @returns {Row} */
-  #fromSnapshot(snapshot) {
-    /** @type {Row["values"]} */
-    const values = {};
-    for (const key of this.keys) {
-      const value = snapshot[key] ?? null;
-      const number = typeof value === "number" ? value : null;
-      values[key] = value === null ? null : { min: number, mean: number, max: number, last: value, count: 1 };
-    }
-    const sources = Object.fromEntries(Object.entries(snapshot.sources ?? {}).map(([group, kind]) => [group, [kind]]));
-    const time = this.step === null ? snapshot.timestamp : roundTime(Math.floor(snapshot.timestamp / this.step) * this.step);
-    return { time, count: 1, sources, isAfterGap: false, values };
+  /** @param {number} timestamp  @returns {number} when its bucket begins */
+  #bucketOf(timestamp) {
+    const step = this.step ?? 0.001;
+    return roundTime(Math.floor(timestamp / step) * step);
   }
-}
-
-/** The same bucket, computed here or there, has the same time. @param {number} time */
-function roundTime(time) {
-  return Math.round(time * 1000) / 1000;
-}
-
-/**
- * @param {any} summary as history answers it  @param {number} count snapshots in its bucket
- * @returns {Summary|null}
- */
-function fromHistory(summary, count) {
-  const { min = null, mean = null, max = null, last = null } = summary ?? {};
-  // History does not say how many snapshots had a value. It matters only for the bucket that is still filling.
-  return (last ?? mean) === null ? null : { min, mean, max, last, count };
-}
-
-/**
- * Put the snapshot in `row` into the bucket `into`.
- * @param {Row} into  @param {Row} row  @param {string[]} keys
- */
-function merge(into, row, keys) {
-  for (const [group, kinds] of Object.entries(row.sources)) {
-    const known = (into.sources[group] ??= []);
-    if (!known.includes(kinds[0])) known.push(kinds[0]);
-  }
-  for (const key of keys) into.values[key] = mergeSummaries(into.values[key], row.values[key]);
-  into.count += 1;
-}
-
-/**
- * What the server makes of the same snapshots: no value counts for nothing in a mean, but it can be the last one.
- * @param {Summary|null} present  @param {Summary|null} added of one later snapshot  @returns {Summary|null}
- */
-function mergeSummaries(present, added) {
-  if (!present || present.mean === null) return added;
-  if (!added || added.mean === null) return { ...present, last: null };
-  return {
-    min: Math.min(present.min ?? Infinity, added.last),
-    mean: present.mean + (added.last - present.mean) / (present.count + 1),
-    max: Math.max(present.max ?? -Infinity, added.last),
-    last: added.last,
-    count: present.count + 1,
-  };
 }

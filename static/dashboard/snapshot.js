@@ -31,3 +31,12 @@ export function explainProblem(problem) {
 export function simulatedGroups(snapshot) {
   return Object.keys(snapshot.sources ?? {}).filter((group) => snapshot.sources[group] === SIMULATED);
 }
+
+/**
+ * @param {Snapshot} snapshot
+ * @param {{key: string, group: string}[]} metrics
+ * @returns {string[]} the groups whose producer fell silent
+ */
+export function staleGroups(snapshot, metrics) {
+  return [...new Set(metrics.filter(({ key }) => snapshot.problems?.[key] === "stale").map(({ group }) => group))];
+}

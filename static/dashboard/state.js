@@ -1,4 +1,9 @@
-/** What the page may claim about its numbers: a pure function of the evidence. */
+/**
+ * What the page may claim about its numbers: a pure function of the evidence.
+ *
+ * Ages are those of freshness.js, which says what proves them. Where the age of the last values is not known, the page
+ * waits for a snapshot that shows it, and after five intervals takes silence for what it is.
+ */
 
 import { formatDuration } from "./format.js";
 
@@ -6,7 +11,8 @@ import { formatDuration } from "./format.js";
 
 /**
  * @typedef {object} Evidence
- * @property {number|null} age  Seconds since the newest snapshot was made, on the server's clock; null: none yet.
+ * @property {number|null} age  Seconds since the newest snapshot was published; null: not known, or there is none.
+ * @property {number} waited  Seconds since the page, or the newest snapshot, was here.
  * @property {number} interval  Seconds between two snapshots.
  * @property {Status} connection
  * @property {boolean} isOnline  What the browser says of its network.
@@ -14,7 +20,8 @@ import { formatDuration } from "./format.js";
  * @property {string[]} staleGroups  Names of the groups whose producer fell silent.
  * @property {number} absent  How many metrics have no value.
  * @property {number|null} retryIn  Seconds until the next attempt.
- * @property {string} lastTime  The newest snapshot's time, as shown.
+ * @property {string} lastTime  The newest snapshot's time, as shown; empty: there is none.
+ * @property {string} clockNote  That the publisher's clock was set; empty: it was not, of late.
  */
 
 /**
@@ -40,25 +47,32 @@ export function computeState(evidence) {
   const isPolling = connection.mode === "polling";
   const isDown = connection.phase === "waiting" || (connection.phase === "connecting" && !connection.isChecking);
   if (isDown && !isPolling) return stateWithoutConnection(evidence);
-  if (age === null) return state("connecting", "↻", "CONNECTING", "Waiting for the first snapshot.", "");
+  if (age === null) return stateOfUnknownAge(evidence);
   return stateByAge(evidence, age, isPolling ? POLLING_ADVICE : "");
 }
 
 /** @param {Evidence} evidence  @returns {State} */
-function stateWithoutConnection({ isOnline, age, connection, retryIn, lastTime }) {
-  const since = age === null ? "" : `last ${lastTime}`;
+function stateOfUnknownAge({ interval, waited, lastTime }) {
+  if (!lastTime) return state("connecting", "↻", "CONNECTING", "Waiting for the first snapshot.", "");
+  if (waited > 5 * patienceFor(interval)) return state("stale", "■", "STALE", "No new snapshot arrives.", `last ${lastTime}`);
+  return state("connecting", "↻", "CONNECTING", `These values are of ${lastTime}. Waiting for new ones.`, "");
+}
+
+/** @param {Evidence} evidence  @returns {State} */
+function stateWithoutConnection({ isOnline, connection, retryIn, lastTime }) {
+  const since = lastTime && `last ${lastTime}`;
   if (!isOnline) return state("offline", "✕", "OFFLINE", "Your browser has no network. Check it; this page returns by itself.", since);
   if (connection.phase === "connecting" && connection.reason === "") {
-    return state("connecting", "↻", "CONNECTING", age === null ? "Waiting for the first snapshot." : "", "");
+    return state("connecting", "↻", "CONNECTING", lastTime === "" ? "Waiting for the first snapshot." : "", "");
   }
   const countdown = retryIn === null ? "trying now" : `next in ${Math.max(Math.ceil(retryIn), 0)} s`;
   const attempt = `attempt ${Math.max(connection.attempt, 1)}, ${countdown}`;
-  return state("reconnecting", "↻", "RECONNECTING", age === null ? "" : "These are the last values.", attempt);
+  return state("reconnecting", "↻", "RECONNECTING", lastTime === "" ? "" : "These are the last values.", attempt);
 }
 
 /** @param {Evidence} evidence  @param {number} age  @param {string} advice  @returns {State} */
-function stateByAge({ interval, isWaking, staleGroups, absent, lastTime }, age, advice) {
-  const patience = Math.max(interval, SHORTEST_PATIENCE / 2);
+function stateByAge({ interval, isWaking, staleGroups, absent, lastTime, clockNote }, age, advice) {
+  const patience = patienceFor(interval);
   const updated = `updated ${formatDuration(age)} ago`;
   if (isWaking && age >= 2 * patience) {
     return state("reconnecting", "↻", "RECONNECTING", "This tab was asleep: catching up.", "");
@@ -72,7 +86,13 @@ function stateByAge({ interval, isWaking, staleGroups, absent, lastTime }, age, 
     return state("delayed", "◐", "DELAYED", advice || silent, "last values kept");
   }
   const absence = absent ? `${absent} ${absent === 1 ? "value is" : "values are"} missing: see the cards.` : "";
-  return state("live", "●", "LIVE", advice || absence, advice ? "polling" : "");
+  const notes = [clockNote, absence].filter(Boolean).join(" ");
+  return state("live", "●", "LIVE", advice || notes, advice ? "polling" : "");
+}
+
+/** @param {number} interval  @returns {number} seconds that count as one interval */
+function patienceFor(interval) {
+  return Math.max(interval, SHORTEST_PATIENCE / 2);
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { setText } from "./text.js";
 import { formatTime, formatValue, zoneName } from "./format.js";
+import { describeGap, describeStep } from "./seams.js";
 import { SIMULATED } from "./snapshot.js";
 import { sourceName } from "./timeline.js";
 
@@ -37,7 +38,7 @@ export class Table {
     this.body.replaceChildren(...newest.flatMap((row) => this.#rowsOf(row, zone)));
   }
 
-  /** @param {Row} row  @param {"local"|"utc"} zone  @returns {HTMLElement[]} the row, and below it a gap before it */
+  /** @param {Row} row  @param {"local"|"utc"} zone  @returns {HTMLElement[]} the row, and below it what lies before it: a gap, a clock that was set */
   #rowsOf(row, zone) {
     const line = document.createElement("tr");
     const when = document.createElement("th");
@@ -54,13 +55,18 @@ export class Table {
     const sources = document.createElement("td");
     sources.textContent = Object.keys(row.sources).map((group) => `${group}: ${sourceName(row.sources[group])}`).join(", ");
     line.append(sources);
-    if (!row.isAfterGap) return [line];
-    const gap = document.createElement("tr");
-    gap.className = "gap";
+    const notes = [describeGap(row.gap), row.clockStep ? `the publisher's clock was ${describeStep(row.clockStep)}` : ""];
+    return [line, ...notes.filter(Boolean).map((note) => this.#noteOf(note))];
+  }
+
+  /** @param {string} text  @returns {HTMLElement} a row that says what lies between two others */
+  #noteOf(text) {
+    const note = document.createElement("tr");
+    note.className = "gap";
     const cell = document.createElement("td");
     cell.colSpan = this.metrics.length + 2;
-    cell.textContent = "gap: no snapshots";
-    gap.append(cell);
-    return [line, gap];
+    cell.textContent = text;
+    note.append(cell);
+    return note;
   }
 }

@@ -1,7 +1,9 @@
 /**
  * Rows turned into what is drawn: points, breaks, gaps and switches of source.
  *
- * The promise: a line never joins simulated to real, nor one source to another, nor the two sides of a gap.
+ * The promise: a line never joins simulated to real, nor one source to another, nor the two sides of a gap, nor two
+ * readings of a clock that was set. Time runs one way in a chart: where the publisher's clock was set back, what is
+ * drawn of the times that come again is what was published later. The table has both.
  */
 
 import { SIMULATED } from "./snapshot.js";
@@ -18,6 +20,7 @@ import { SIMULATED } from "./snapshot.js";
  * @property {(Set<string>|null)[]} breaks  At a break: the groups whose lines end there; null elsewhere.
  * @property {Span[]} gaps
  * @property {Record<string, Switch[]>} switches  By group.
+ * @property {{time: number, seconds: number}[]} steps  When the publisher's clock was set, and by how much (back: negative).
  * @property {Record<string, Span[]>} simulated  By group: when values were invented, in full or in part.
  */
 
@@ -32,32 +35,59 @@ export function sourceName(kinds) {
  */
 export function makeTimeline(rows, step, groups) {
   /** @type {Timeline} */
-  const timeline = { times: [], rows: [], breaks: [], gaps: [], switches: {}, simulated: {} };
+  const timeline = { times: [], rows: [], breaks: [], gaps: [], switches: {}, steps: [], simulated: {} };
   for (const group of groups) {
     timeline.switches[group] = [];
     timeline.simulated[group] = [];
   }
-  const half = (step ?? 0) / 2;
+  const length = step ?? 0;
   /** @type {Row|null} */
   let before = null;
   for (const row of rows) {
+    const drawnUntil = timeline.times.at(-1) ?? -Infinity;
+    if (drawnUntil >= row.time + length / 2) rewind(timeline, row.time, length / 2);
     if (before) {
       const changed = groups.filter((group) => sourceName(before?.sources[group]) !== sourceName(row.sources[group]));
-      if (row.isAfterGap || changed.length) {
-        timeline.times.push((before.time + row.time) / 2 + half);
-        timeline.rows.push(null);
-        timeline.breaks.push(new Set(row.isAfterGap ? groups : changed));
-      }
-      if (row.isAfterGap) timeline.gaps.push({ from: before.time + (step ?? 0), to: row.time });
+      const endsAll = row.gap !== "" || row.clockStep !== 0;
+      if (endsAll || changed.length) addBreak(timeline, row.time + length / 2, new Set(endsAll ? groups : changed));
+      if (row.gap && row.time > before.time + length) timeline.gaps.push({ from: before.time + length, to: row.time });
+      if (row.clockStep) timeline.steps.push({ time: row.time, seconds: row.clockStep });
       for (const group of changed) noteSwitch(timeline, group, before, row);
     }
     for (const group of groups) noteSimulated(timeline.simulated[group], row, before, step, group);
-    timeline.times.push(row.time + half);
+    timeline.times.push(row.time + length / 2);
     timeline.rows.push(row);
     timeline.breaks.push(null);
     before = row;
   }
   return timeline;
+}
+
+/** End the lines of `groups` between the last point and the one at `time`. @param {Timeline} timeline  @param {number} time  @param {Set<string>} groups */
+function addBreak(timeline, time, groups) {
+  const last = timeline.times.at(-1);
+  if (last === undefined) return;
+  timeline.times.push((last + time) / 2);
+  timeline.rows.push(null);
+  timeline.breaks.push(groups);
+}
+
+/** Draw nothing at `time` and after it. @param {Timeline} timeline  @param {number} time of a row  @param {number} half a bucket's length */
+function rewind(timeline, time, half) {
+  const { times, rows, breaks } = timeline;
+  while (times.length && (times[times.length - 1] >= time + half || rows[rows.length - 1] === null)) {
+    times.pop();
+    rows.pop();
+    breaks.pop();
+  }
+  /** @param {Span[]} spans */
+  const cut = (spans) => spans.filter(({ from }) => from < time).map(({ from, to }) => ({ from, to: Math.min(to, time) }));
+  timeline.gaps = cut(timeline.gaps);
+  timeline.steps = timeline.steps.filter((other) => other.time < time);
+  for (const group of Object.keys(timeline.switches)) {
+    timeline.switches[group] = timeline.switches[group].filter((other) => other.time < time);
+    timeline.simulated[group] = cut(timeline.simulated[group]);
+  }
 }
 
 /** @param {Timeline} timeline  @param {string} group  @param {Row} before  @param {Row} row */
@@ -76,7 +106,8 @@ function noteSimulated(spans, row, before, step, group) {
   if (!row.sources[group]?.includes(SIMULATED)) return;
   const end = row.time + (step ?? 0);
   const open = spans[spans.length - 1];
-  if (open && before && !row.isAfterGap && before.sources[group]?.includes(SIMULATED)) open.to = end;
+  const goesOn = before && !row.gap && !row.clockStep && before.sources[group]?.includes(SIMULATED);
+  if (open && goesOn) open.to = end;
   else spans.push({ from: row.time, to: end });
 }
 
@@ -113,7 +144,8 @@ export function linesOf(timeline, metric) {
 }
 
 /**
- * How a metric changed over the rows since `from`, as far back as its values come from the source of the newest one.
+ * How a metric changed over the rows since `from`, as far back as its values come from the source of the newest one and
+ * their times from a clock that was not set.
  * @param {Row[]} rows  @param {Metric} metric  @param {number} from Unix seconds
  * @returns {{change: number, since: number}|null} null where there are not two values to compare
  */
@@ -125,7 +157,7 @@ export function changeOf(rows, metric, from) {
   /** @type {Row|null} */
   let first = null;
   for (let index = rows.length - 2; index >= 0 && rows[index].time >= from; index -= 1) {
-    if (sourceName(rows[index].sources[metric.group]) !== source) break;
+    if (sourceName(rows[index].sources[metric.group]) !== source || rows[index + 1].clockStep) break;
     if (plotted(rows[index], metric.key) !== null) first = rows[index];
   }
   const start = first?.values[metric.key]?.last ?? (first && plotted(first, metric.key));
@@ -144,7 +176,7 @@ export function heldSince(rows, metric) {
   const source = sourceName(newest.sources[metric.group]);
   for (let index = rows.length - 1; index > 0; index -= 1) {
     const [before, row] = [rows[index - 1], rows[index]];
-    const isUnknown = row.isAfterGap || sourceName(before.sources[metric.group]) !== source;
+    const isUnknown = row.gap !== "" || row.clockStep !== 0 || sourceName(before.sources[metric.group]) !== source;
     if (isUnknown || (before.values[metric.key]?.last ?? null) !== text) return { since: row.time, isAtLeast: isUnknown };
   }
   return { since: rows[0].time, isAtLeast: true };

@@ -56,12 +56,17 @@ class CatchUp:
         patience_s: float,
         leave: Callable[[Client], None],
         slice_s: float = SLICE_S,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`patience_s`: how long one send may wait for its client. `leave`: called with a client that is gone."""
+        """`patience_s`: how long one send may wait for its client. `leave`: called with a client that is gone.
+
+        `clock`: seconds, monotonic and precise.
+        """
         self._recent = recent
         self._past = past
         self._patience_s = patience_s
         self._slice_s = slice_s
+        self._clock = clock
         self.leave = leave
         self.unread = 0  # times that the past could not be read for a client
         self._queue: deque[Client] = deque()
@@ -123,10 +128,10 @@ class CatchUp:
         try:
             while self._queue:
                 await self._may_go_on.wait()
-                until = time.perf_counter() + self._slice_s
+                until = self._clock() + self._slice_s
                 while self._queue:
                     self._serve(self._queue.popleft())
-                    if time.perf_counter() >= until:
+                    if self._clock() >= until:
                         break
                 await asyncio.sleep(0)
         finally:

@@ -9,6 +9,7 @@ encoded; its frame is made once and shared by all. A sweep sends directly, witho
 import asyncio
 import itertools
 import logging
+import time
 from collections.abc import Callable
 
 from channels.layers import BaseChannelLayer
@@ -46,11 +47,12 @@ class Hub:
         past: Past | None = None,
         make_sender: MakeSender = AsgiSender,
         on_swept: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """`keep`: how many snapshots stay for resuming. `patience_s`: how long one send may wait for its client.
 
         `past`: who has what this process lacks. `make_sender`: how to send to a connection. `on_swept`: called when a
-        snapshot has gone to all clients.
+        snapshot has gone to all clients. `clock`: seconds, monotonic and precise, by which the loop is shared.
         """
         self.recent = RecentSnapshots(keep)
         self.patience_s = patience_s
@@ -72,8 +74,8 @@ class Hub:
         self.is_draining = False  # told the clients to come back: nobody new stays
         self._past = past
         self._on_swept = on_swept
-        self._catch_up = CatchUp(self.recent, past=past, patience_s=patience_s, leave=self.leave)
-        self._turns = Turns()
+        self._catch_up = CatchUp(self.recent, past=past, patience_s=patience_s, leave=self.leave, clock=clock)
+        self._turns = Turns(clock)
         self._recalling: asyncio.Task[None] | None = None
         self._passing_on = asyncio.Lock()
         self._may_lack_some = asyncio.Event()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 #: Seconds of a turn: short where others need little time (a request takes many turns), as long as theirs where they
@@ -13,25 +14,30 @@ STEPS = 16
 
 
 class Turn(NamedTuple):
-    """Until when (time.perf_counter) its owner may go on."""
+    """Until when its owner may go on, on `clock`."""
 
     until: float
+    clock: Callable[[], float]
 
     def is_over(self, step: int) -> bool:
         """To be asked after each step, counted from 0."""
-        return step % STEPS == STEPS - 1 and time.perf_counter() >= self.until
+        return step % STEPS == STEPS - 1 and self.clock() >= self.until
 
 
 class Turns:
     """One worker's turns."""
 
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """`clock`: seconds, monotonic and precise."""
+        self._clock = clock
+
     def begin(self) -> Turn:
         """The first turn."""
-        return Turn(time.perf_counter() + SHORTEST_S)
+        return Turn(self._clock() + SHORTEST_S, self._clock)
 
     async def next(self) -> Turn:
         """Give everybody else a turn; the next one is as long as theirs was, within limits."""
-        left = time.perf_counter()
+        left = self._clock()
         await asyncio.sleep(0)
-        now = time.perf_counter()
-        return Turn(now + min(max(now - left, SHORTEST_S), LONGEST_S))
+        now = self._clock()
+        return Turn(now + min(max(now - left, SHORTEST_S), LONGEST_S), self._clock)

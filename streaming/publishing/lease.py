@@ -120,14 +120,19 @@ class RedisLease:
         store: LeaseStore,
         *,
         ttl_s: float = 4.0,
+        pause_s: float = 1.0,
         token: str = TOKEN,
         clock: Callable[[], float] = read_boot_clock,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`clock`, `wall`: seconds, monotonic and Unix. Two leases of one process need a `token` each."""
+        """`pause_s`: seconds between two looks: so soon another one leads where the holder ends as planned.
+
+        `clock`, `wall`: seconds, monotonic and Unix. Two leases of one process need a `token` each.
+        """
         self._store = store
         self._ttl_s = ttl_s
-        self._pause_s = ttl_s / 4
+        self._patience_s = ttl_s / 4
+        self._pause_s = min(pause_s, self._patience_s)
         self._token = token
         self._clock = clock
         self._wall = wall
@@ -164,7 +169,7 @@ class RedisLease:
         """See Lease.take. It takes a quarter of the lease's time at most."""
         asked = self._clock()
         try:
-            async with asyncio.timeout(self._pause_s):
+            async with asyncio.timeout(self._patience_s):
                 taken = await self._store.take(self._token, int(self._ttl_s * 1000), self.known_term)
         except REDIS_ERRORS as error:
             self._note_failure(error)

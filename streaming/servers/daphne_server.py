@@ -10,6 +10,7 @@ from daphne.endpoints import build_endpoint_description_strings
 from django.conf import settings
 from twisted.internet import reactor
 
+from streaming.ending import LAST_S, end_within
 from streaming.runtime import Runtime
 from streaming.servers import (
     BACKLOG,
@@ -79,6 +80,7 @@ def run(application: Application, runtime: Runtime, address: Address, ready: Rea
         if endings:  # asked twice: now
             server.stop()
         else:
+            end_within(settings.STREAM_DRAIN + LAST_S)
             endings.append(asyncio.get_running_loop().create_task(end()))
 
     async def end() -> None:

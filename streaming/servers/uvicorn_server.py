@@ -8,6 +8,7 @@ import sys
 import uvicorn
 from django.conf import settings
 
+from streaming.ending import LAST_S, end_within
 from streaming.runtime import Runtime
 from streaming.servers import (
     BACKLOG,
@@ -39,6 +40,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, drain, then do what uvicorn does."""
+        end_within(settings.STREAM_DRAIN + LAST_S)
         logger.info("Ending: telling %d clients to come back.", len(self._runtime.hub.clients))
         for server in self.servers:
             server.close()

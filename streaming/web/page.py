@@ -69,16 +69,18 @@ def page_groups() -> list[dict[str, Any]]:
     ]
 
 
-def describe_page(interval: float, latest: Frame | None) -> dict[str, Any]:
+def describe_page(interval: float, latest: Frame | None, latest_age: float | None = None) -> dict[str, Any]:
     """The page's data block: seconds between snapshots, this server's clock, groups, metrics, ranges and preferences.
 
-    And the newest snapshot, so that the page shows numbers before its WebSocket is open.
+    And the newest snapshot, so that the page shows numbers before its WebSocket is open, with the seconds since it came
+    to this process. None: it never came, it was recalled from history, and the page does not call it live.
     """
     groups = page_groups()
     return {
         "interval": interval,
         "served": time.time(),
         "latest": json.loads(latest.text) if latest else None,
+        "latestAge": latest_age if latest else None,
         "groups": [{"key": group["key"], "label": group["label"]} for group in groups],
         "metrics": [describe_metric(metric) for group in groups for metric in group["metrics"]],
         "ranges": [asdict(span) for span in RANGES],

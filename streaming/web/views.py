@@ -1,5 +1,7 @@
 """The stream's HTTP side: the page and health."""
 
+import asyncio
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -16,9 +18,11 @@ from streaming.web.provide import runtime_of
 @cache_control(no_cache=True, private=True)  # it carries the server's clock; `no-store` would forbid going back to it
 async def dashboard(request: HttpRequest) -> HttpResponse:
     """The live page. Its cards follow from the catalogue; no database is asked."""
+    hub = runtime_of(request).hub
+    age = None if hub.arrived_at is None else asyncio.get_running_loop().time() - hub.arrived_at
     context = {
         "groups": page_groups(),
-        "page": describe_page(settings.STREAM_INTERVAL, runtime_of(request).hub.recent.latest),
+        "page": describe_page(settings.STREAM_INTERVAL, hub.recent.latest, age),
         "ranges": RANGES,
         "settings": PREFERENCES,
         "version": settings.VERSION,

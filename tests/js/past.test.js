@@ -18,7 +18,7 @@ function makePast({ range = 300 } = {}) {
     onFailure: () => {},
   });
   const tick = (times = 1, isAfterMissing = false) => {
-    for (let time = 0; time < times; time += 1) past.append(snapshot((now += 3)), isAfterMissing);
+    for (let time = 0; time < times; time += 1) past.append(snapshot((now += 3)), { isAfterMissing });
   };
   return { browser, past, tick, times: () => past.rows.map(({ time }) => time) };
 }
@@ -113,6 +113,26 @@ test("what the stream missed is asked for once, a little later; in a pause at it
   assert.equal(browser.asked.length, 1);
   past.release();
   assert.equal(browser.asked.length, 2);
+});
+
+test("a clock that was set moves the range: history is asked what is in it", async () => {
+  const { browser, past } = makePast();
+  browser.answer = answerWith({ step: null, snapshots: [] });
+  past.append(snapshot(1_000_003));
+  past.append(snapshot(1_003_606, { previous: 1_000_003_000 }), { clockStep: 3600 });
+  await browser.advance(3_000);
+  assert.equal(browser.asked.length, 1);
+  assert.equal(past.rows.at(-1)?.clockStep, 3600);
+});
+
+test("buckets from before the clock was set back do not count for the newest", async () => {
+  const { browser, past, tick } = makePast({ range: 3600 });
+  browser.answer = answerWith({ step: 9, rows: [{ time: 999_990, count: 3, sources: {} }, { time: 1_003_599, count: 1, sources: {} }] });
+  past.load();
+  await settle();
+  tick();
+  assert.deepEqual(past.rows.map(({ time }) => time), [999_990, 999_999, 1_003_599]);
+  assert.deepEqual(past.rowsUntilNow.map(({ time }) => time), [999_990, 999_999]);
 });
 
 test("the CSV is the server's, of the window and in the step that are shown", async () => {

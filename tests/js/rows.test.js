@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { RowStore } from "../../static/dashboard/rows.js";
+import { describeGap, describeStep } from "../../static/dashboard/seams.js";
 import { sparkPath } from "../../static/dashboard/sparkline.js";
 import { changeOf, heldSince, linesOf, makeTimeline } from "../../static/dashboard/timeline.js";
 import { snapshot } from "./browser.js";
@@ -110,6 +111,123 @@ test("raw history is continued by the snapshots that it does not have yet", () =
   store.replace({ step: null, snapshots: [snapshot(90), snapshot(93), snapshot(96)] });
   assert.deepEqual(store.rows.map(({ time }) => time), [90, 93, 96, 99, 102]);
   assert.deepEqual(timelineOf(store).gaps, []);
+});
+
+test("history and live snapshots are one by their ids, whatever their clocks showed", () => {
+  // The clock was an hour ahead for one snapshot.
+  const ahead = snapshot(3699, { previous: 96_000 });
+  const back = snapshot(102, { id: 3_699_001, previous: 3_699_000 });
+  const next = snapshot(105, { id: 3_699_002, previous: 3_699_001 });
+  const store = storeOf([ahead, back, next]);
+  store.replace({ step: null, snapshots: [snapshot(93), snapshot(96), back] });
+  assert.deepEqual(store.rows.map(({ time }) => time), [93, 96, 3699, 102, 105]);
+  assert.deepEqual(store.rows.map(({ gap }) => gap), ["", "", "", "", ""]);
+  assert.deepEqual(store.rows.map(({ clockStep }) => clockStep), [0, 0, 3600, -3600, 0]);
+});
+
+test("what history has filled in meanwhile is no gap any more, and nothing is twice", () => {
+  const store = storeOf([snapshot(90), snapshot(93), snapshot(105), snapshot(108)]);
+  assert.equal(store.rows[2].gap, "missing");
+  store.replace({ step: null, snapshots: [snapshot(90), snapshot(93), snapshot(96), snapshot(99), snapshot(102), snapshot(105)] });
+  assert.deepEqual(store.rows.map(({ time }) => time), [90, 93, 96, 99, 102, 105, 108]);
+  assert.ok(store.rows.every(({ gap }) => gap === ""));
+});
+
+test("what the server said is gone stays gone when history is read again, as rows and as buckets", () => {
+  const missed = { after: 93_000, before: 150_000 };
+  const store = storeOf([snapshot(90), snapshot(93), snapshot(150, { missed }), snapshot(153)]);
+  for (let round = 0; round < 2; round += 1) {
+    assert.deepEqual(store.rows.map(({ gap }) => gap), ["", "", "gone", ""]);
+    store.replace({ step: null, snapshots: [90, 93, 150, 153].map((time) => snapshot(time)) });
+  }
+  store.replace({ step: 9, rows: [bucket(90, 2, 1), bucket(144, 2, 1)] });
+  assert.deepEqual(store.rows.map(({ gap }) => gap), ["", "gone", ""]); // 153 is in a bucket of its own
+  assert.equal(describeGap("gone"), "gap: not kept any more");
+});
+
+test("a publisher that does not know what came before it leaves a gap of its own kind", () => {
+  const store = storeOf([snapshot(90), snapshot(93, { previous: null })]);
+  assert.deepEqual(store.rows.map(({ gap }) => gap), ["", "unknown"]);
+});
+
+test("a bucket that the clock comes back to is filled on, and the buckets stay in time's order", () => {
+  const store = storeOf([snapshot(90), snapshot(3699, { previous: 90_000 })], 9);
+  store.append(snapshot(93, { id: 3_699_001, previous: 3_699_000 }), -3609);
+  store.append(snapshot(102, { id: 3_699_002, previous: 3_699_001 }));
+  assert.deepEqual(store.rows.map(({ time, count }) => [time, count]), [[90, 2], [99, 1], [3699, 1]]);
+  assert.deepEqual(store.rows.map(({ gap }) => gap), ["", "", "empty"]);
+});
+
+test("the first of another sequence begins anew", () => {
+  const store = storeOf([snapshot(90), snapshot(93)]);
+  store.append(snapshot(50, { missed: { after: 93_000, before: 50_000 } }));
+  store.append(snapshot(53));
+  assert.deepEqual(store.rows.map(({ time, gap }) => [time, gap]), [[50, ""], [53, ""]]);
+});
+
+test("where the clock was set back the line breaks, goes on, and time runs one way", () => {
+  const store = storeOf([snapshot(90), snapshot(93), snapshot(96), snapshot(99)]);
+  store.append(snapshot(94, { id: 99_001, previous: 99_000 }), -8);
+  store.append(snapshot(97, { id: 99_002, previous: 99_001, pnl: 5 }));
+  const timeline = timelineOf(store);
+  assert.deepEqual(timeline.times, [90, 93, 93.5, 94, 97]);
+  assert.deepEqual(linesOf(timeline, PNL).real, [2, 2, null, 2, 5]);
+  assert.deepEqual(timeline.steps, [{ time: 94, seconds: -8 }]);
+  assert.deepEqual(timeline.gaps, []);
+  assert.equal(store.rows.length, 6); // the table has all
+});
+
+test("a silence stays one where the clock is set back by something else afterwards", () => {
+  const store = storeOf([snapshot(90), snapshot(7290, { previous: 90_000 })]);
+  store.append(snapshot(7200, { id: 7_290_001, previous: 7_290_000 }));
+  assert.deepEqual(store.rows.map(({ gap }) => gap), ["", "silent", ""]);
+  assert.deepEqual(timelineOf(store).gaps, [{ from: 90, to: 7200 }]);
+});
+
+test("what was marked in the times that come again goes with them", () => {
+  const mock = { system: "host", ai: "redis", portfolio: "mock" };
+  const store = storeOf([snapshot(90), snapshot(93), snapshot(3696, { previous: 93_000, sources: mock })]);
+  store.append(snapshot(99, { id: 3_696_001, previous: 3_696_000 }));
+  const timeline = timelineOf(store);
+  assert.deepEqual(timeline.times, [90, 93, 96, 99]);
+  assert.deepEqual([timeline.gaps, timeline.simulated.portfolio], [[], []]);
+  assert.deepEqual(timeline.steps.map(({ time }) => time), [99]);
+});
+
+test("where the clock was seen to be set ahead it is no silence", () => {
+  const store = storeOf([snapshot(90), snapshot(93)]);
+  store.append(snapshot(3696, { previous: 93_000 }), 3600);
+  assert.deepEqual([store.rows[2].gap, store.rows[2].clockStep], ["", 3600]);
+  const timeline = timelineOf(store);
+  assert.deepEqual([timeline.gaps, timeline.steps], [[], [{ time: 3696, seconds: 3600 }]]);
+  assert.deepEqual(linesOf(timeline, PNL).real, [2, 2, null, 2]);
+  assert.equal(describeStep(3599.9), "set ahead by 1 h");
+});
+
+test("times go on strictly increasing, whatever the clock does", () => {
+  let random = 1;
+  for (let round = 0; round < 200; round += 1) {
+    const store = new RowStore(["pnl"], 1e9);
+    store.step = round % 3 === 0 ? 9 : null;
+    let id = 0;
+    for (let time = 1000, count = 0; count < 40; count += 1) {
+      random = (random * 48_271) % 2_147_483_647;
+      time += random % 5 ? 3 : (random % 61) - 30;
+      store.append(snapshot(time, { id: (id += 1), previous: id - 1 }));
+    }
+    const { times, rows, breaks } = timelineOf(store);
+    assert.ok(times.every((time, index) => index === 0 || time > times[index - 1]), String(times));
+    assert.ok(times.length === rows.length && rows.length === breaks.length);
+  }
+});
+
+test("neither a change nor a holding is claimed across a clock that was set", () => {
+  const bull = { regime: "bull" };
+  const store = storeOf([snapshot(90, { pnl: 1, ...bull }), snapshot(93, { pnl: 2, ...bull })]);
+  store.append(snapshot(80, { id: 93_001, previous: 93_000, pnl: 10, ...bull }), -16);
+  store.append(snapshot(83, { id: 93_002, previous: 93_001, pnl: 13, ...bull }));
+  assert.deepEqual(changeOf(store.rows, PNL, 0), { change: 3, since: 80 });
+  assert.deepEqual(heldSince(store.rows, REGIME), { since: 80, isAtLeast: true });
 });
 
 test("a change is counted within one source only", () => {

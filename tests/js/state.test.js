@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ServerClock, pageArrival } from "../../static/dashboard/clock.js";
 import { computeState } from "../../static/dashboard/state.js";
 
 /** @param {Partial<import("../../static/dashboard/state.js").Evidence>} change  @param {object} [connection] */
@@ -16,6 +15,8 @@ function stateOf(change, connection = {}) {
     absent: 0,
     retryIn: null,
     lastTime: "14:00:00",
+    clockNote: "",
+    waited: 1,
     ...change,
   });
 }
@@ -24,7 +25,24 @@ for (const [age, name] of /** @type {const} */ ([[0, "live"], [5.9, "live"], [6,
   test(`${age} s after the last of snapshots every 3 s: ${name}`, () => assert.equal(stateOf({ age }).name, name));
 }
 
-test("an open socket alone is no evidence", () => assert.equal(stateOf({ age: null }).name, "connecting"));
+test("an open socket alone is no evidence", () => assert.equal(stateOf({ age: null, lastTime: "" }).name, "connecting"));
+
+test("values from history are not called live, and after five intervals of silence stale", () => {
+  assert.equal(stateOf({ age: null, waited: 15 }).name, "connecting");
+  assert.match(stateOf({ age: null, waited: 15 }).advice, /of 14:00:00/);
+  assert.equal(stateOf({ age: null, waited: 15.1 }).name, "stale");
+  assert.equal(stateOf({ age: null, waited: 9000, lastTime: "" }).name, "connecting");
+});
+
+test("values from history stay the last values where the connection breaks", () => {
+  assert.match(stateOf({ age: null }, { phase: "waiting", attempt: 1, reason: "no connection" }).advice, /last values/);
+});
+
+test("a publisher's clock that was set is said, and is no reason not to be live", () => {
+  const state = stateOf({ clockNote: "The publisher's clock was set back by 1 h.", absent: 2 });
+  assert.equal(state.name, "live");
+  assert.match(state.advice, /set back by 1 h.*2 values/);
+});
 
 test("a delay says how long ago, staleness says when", () => {
   assert.match(stateOf({ age: 9 }).detail, /updated 9 s ago/);
@@ -72,27 +90,3 @@ test("time in a frozen tab is not staleness", () => {
 test("what is read out does not change each second", () => {
   for (const age of [1, 8, 60]) assert.equal(stateOf({ age }).advice, stateOf({ age: age + 1 }).advice);
 });
-
-test("a wrong clock on this machine makes no false age", () => {
-  const clock = new ServerClock();
-  clock.note(1_000_000, 5); // local time is anything
-  clock.note(1_000_003, 8.4);
-  assert.ok(Math.abs((clock.at(8.4) ?? 0) - 1_000_003.4) < 0.01);
-});
-
-test("a late message does not make later ones look young", () => {
-  const clock = new ServerClock();
-  clock.note(1000, 0);
-  clock.note(1003, 600); // sent at 1003, held up for ten minutes
-  assert.ok((clock.at(600) ?? 0) > 1599);
-});
-
-test("a page that was long on its way does not put the server's clock ahead", () => {
-  const timing = /** @type {any} */ ({ getEntriesByType: () => [{ responseStart: 2050 }], now: () => 2300 });
-  const clock = new ServerClock();
-  clock.note(1000, pageArrival(timing)); // opened at 0, stamped at 2, here at 2.05
-  assert.ok(Math.abs((clock.at(2.05) ?? 0) - 1000) < 0.01);
-  assert.equal(pageArrival(/** @type {any} */ ({ getEntriesByType: () => [], now: () => 2300 })), 2.3);
-});
-
-test("no note, no time", () => assert.equal(new ServerClock().at(5), null));

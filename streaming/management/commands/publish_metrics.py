@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from streaming.ending import LAST_S, end_within
 from streaming.runtime import Runtime, is_layer_shared
 
 
@@ -39,6 +40,7 @@ class Command(BaseCommand):
             asyncio.get_running_loop().add_signal_handler(signal_number, stopped.set)
         runtime.start(with_publisher=True)
         await stopped.wait()
+        end_within(LAST_S)
         await runtime.stop()
 
     async def publish_once(self) -> None:

@@ -1,0 +1,33 @@
+"""The end of a process: whatever hangs, it ends, and nothing that was published is lost by it."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import StartServer
+from tests.postgresql import Postgresql
+from tests.processes import wait_until
+from tests.test_resume import assert_chain
+
+
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+def test_a_database_that_hangs_keeps_nobody_from_ending_and_loses_nothing(
+    postgresql_server: Postgresql, start_server: StartServer, tmp_path: Path, kind: str
+) -> None:
+    url = postgresql_server.start().url
+    settings = {"DATABASE_URL": url, "STREAM_DRAIN": "1", "STREAM_JOURNAL": str(tmp_path / "journal")}
+    server = start_server(kind, **settings)
+    before = server.receive(5)
+    postgresql_server.signal_all(signal.SIGSTOP)
+    try:
+        wait_until(lambda: server.health()["history"]["waiting"] >= 3)
+        before += server.receive(3, f"?since={before[-1]['id']}")
+        assert server.stop() == 0
+        assert "Traceback" not in server.output
+    finally:
+        postgresql_server.signal_all(signal.SIGCONT)
+    again = start_server(kind, **settings)
+    after = again.receive(len(before) + 3, f"?since={before[0]['id']}")
+    assert after[: len(before) - 1] == before[1:]
+    assert_chain(after)
