@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import sqlite3
 from collections.abc import Awaitable, Callable
 
@@ -25,9 +24,7 @@ async def kill(stage: Embedded) -> None:
 
 async def freeze(stage: Embedded) -> None:
     """As a laptop that is closed for a moment."""
-    stage.server.send(signal.SIGSTOP)
-    await asyncio.sleep(5)
-    stage.server.send(signal.SIGCONT)
+    await stage.freeze_server(stage.server, 5)
 
 
 async def end_while_locked(stage: Embedded) -> None:

@@ -35,9 +35,7 @@ async def kill_all_without_a_database(stage: Cluster) -> None:
 
 async def freeze_one(stage: Cluster) -> None:
     """Its clients' sockets stay open; it wakes up behind everybody else."""
-    stage.servers[0].send(signal.SIGSTOP)
-    await asyncio.sleep(5)
-    stage.servers[0].send(signal.SIGCONT)
+    await stage.freeze_server(stage.servers[0], 5)
 
 
 async def reload_nginx(stage: Cluster) -> None:

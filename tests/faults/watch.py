@@ -15,8 +15,6 @@ from tests.processes import Server
 
 #: Seconds between two samples, and how long one may take.
 SAMPLE_S, PATIENCE_S = 0.5, 3.0
-#: Seconds that a server may take until it answers at all.
-STARTING_S = 3.0
 #: A snapshot that comes to a client later than this after somebody had it first is caught up, not live.
 LIVE_S = 0.6
 #: Intervals without a snapshot after which nobody may say ok, and after which everybody must say down.
@@ -137,7 +135,8 @@ class HealthWatch:
             if self._stage.is_up(server):
                 began = self._stage.began[server.stream]
                 report = await ask_health(server)
-                if self._stage.is_up(server) and asked_at > began + STARTING_S:
+                is_same = self._stage.is_up(server) and began == self._stage.began[server.stream]
+                if is_same and asked_at > began:
                     status, reasons = (report["status"], report["reasons"]) if report else (None, [])
                     self.samples.append(Sample(server.stream, began, asked_at, time.monotonic(), status, reasons))
             await asyncio.sleep(max(0.0, asked_at + SAMPLE_S - time.monotonic()))
@@ -160,6 +159,8 @@ class HealthWatch:
         # What comes while it answers may be in the answer.
         newest = self._flow.last_new(sample.address, sample.answered_at + PASSING_S)
         silent_s = sample.asked_at - max(newest or began, began)
+        if sample.status is None:
+            return f"no answer within {PATIENCE_S:g} s"
         if sample.status == "ok" and silent_s > NOT_OK * INTERVAL_S + SLACK_S:
             return f"ok after {silent_s:.1f} s without a snapshot"
         if sample.status == "degraded" and silent_s > DOWN * INTERVAL_S + SLACK_S:
