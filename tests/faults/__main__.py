@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -47,6 +48,9 @@ PLAN: list[tuple[MakeStage, Sequence[Fault]]] = [
 
 async def run(words: str, folder: Path) -> list[Result]:
     """Carry out every fault with `words` in its name; a stage that did not come back is replaced by a new one."""
+    this = asyncio.current_task()
+    assert this is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)  # what it started ends with it
     results: list[Result] = []
     for make_stage, planned in PLAN:
         faults = [fault for fault in planned if words.lower() in fault.name.lower()]

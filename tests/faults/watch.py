@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
 from streaming.contract import DecodedMessage
+from streaming.roamers import decode
 from tests.faults.stage import INTERVAL_S, Stage
 from tests.processes import Server
 
@@ -26,21 +30,37 @@ PASSING_S = 0.2
 
 
 class Flow:
-    """When snapshots came, and where: note is a Watch (streaming.roamers)."""
+    """When snapshots came, and where.
+
+    The crowd tells what comes at all; the witnesses, one for each address, what flows there. A witness never asks for
+    what it missed: who does may have to wait for history, which is not the stream.
+    """
 
     def __init__(self) -> None:
         self.first_seen: dict[int, float] = {}
-        #: When each snapshot came first to any client of a server, by the server's address: those newer than all that
-        #: any client of it had; and of these, only those that came live.
+        #: When each snapshot came to the witness of an address: those newer than all before; of these, those live.
         self.new: dict[str, dict[int, float]] = {}
         self.live: dict[str, dict[int, float]] = {}
         self.violations: list[str] = []
 
     def note(self, address: str, message: DecodedMessage, violations: list[str]) -> None:
-        """Write down when a message came."""
-        now = time.monotonic()
+        """A Watch (streaming.roamers) for the crowd."""
         self.violations += violations
-        own: Any = message.get("id")
+        if isinstance(own := message.get("id"), int):
+            self.first_seen.setdefault(own, time.monotonic())
+
+    async def witness(self, address: str) -> None:
+        """Connect, and write down when what comes, until cancelled."""
+        while True:
+            try:
+                async with connect(address, compression=None, open_timeout=5, close_timeout=0.2) as connection:
+                    async for text in connection:
+                        self._note_arrival(address, decode(text)["id"])
+            except (OSError, WebSocketException):
+                await asyncio.sleep(0.05)
+
+    def _note_arrival(self, address: str, own: int) -> None:
+        now = time.monotonic()
         first = self.first_seen.setdefault(own, now)
         new = self.new.setdefault(address, {})
         if new and own <= next(reversed(new)):  # not new here
@@ -50,11 +70,11 @@ class Flow:
             self.live.setdefault(address, {})[own] = now
 
     def count_live(self, address: str, since: float) -> int:
-        """How many new snapshots came to clients of one server since then."""
+        """How many new snapshots came live to an address since then."""
         return sum(moment > since for moment in self.live.get(address, {}).values())
 
     def last_live(self, address: str, until: float) -> float | None:
-        """When the newest live one came to a client of that server, before `until`."""
+        """When the newest live one came to that address, before `until`."""
         return last_before(self.live.get(address, {}), until)
 
     def last_new(self, address: str, until: float) -> float | None:
@@ -62,7 +82,7 @@ class Flow:
         return last_before(self.new.get(address, {}), until)
 
     def first_after(self, address: str, moment: float) -> float | None:
-        """When the first one came to a client of that server after `moment`."""
+        """When the first live one came to that address after `moment`."""
         return min((one for one in self.live.get(address, {}).values() if one > moment), default=None)
 
     def longest_silence(self, start: float, end: float) -> float:
@@ -100,7 +120,7 @@ async def ask_health(server: Server) -> dict[str, Any] | None:
         async with asyncio.timeout(PATIENCE_S):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             try:
-                writer.write(b"GET /stream/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                writer.write(b"GET /stream/health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
                 answer = await reader.read()
             finally:
                 writer.close()
@@ -122,6 +142,7 @@ class HealthWatch:
 
     async def __aenter__(self) -> "HealthWatch":
         self._tasks = [asyncio.create_task(self._ask(server)) for server in self._stage.servers]
+        self._tasks += [asyncio.create_task(self._flow.witness(address)) for address in self._stage.addresses]
         return self
 
     async def __aexit__(self, *_: object) -> None:
