@@ -199,11 +199,13 @@ def test_what_came_while_the_layer_was_away_is_fetched_when_it_is_back() -> None
         hub, inbox = make_hub(past=past), Inbox()
         hub.join(inbox.send)
         await publish(hub, 1, 2)
+        arrived_at = hub.arrived_at
         fetching = asyncio.create_task(hub._fetch_after_reconnects())
         hub.note_reconnect()
         while inbox.ids != [1, 2, 3, 4]:  # noqa: ASYNC110
             await asyncio.sleep(0)
         assert hub.healed == 2
+        assert hub.arrived_at == arrived_at  # what is fetched says nothing of whether anybody publishes now
         fetching.cancel()
 
     run(scenario)

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import os
 import re
 import signal
@@ -24,8 +25,9 @@ from streaming.web.page import (
     page_groups,
     page_modules,
 )
+from streaming.wire import Frame
 from tests.page_fixtures import Browser, Proxy, wait_for_claim
-from tests.processes import PASSWORD, ROOT, Redis, Server, need
+from tests.processes import PASSWORD, ROOT, Redis, Server, need, wait_until
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
@@ -111,6 +113,13 @@ def test_the_page_is_told_its_ranges_and_preferences() -> None:
     page = describe_page(3.0, None)
     assert [span["seconds"] for span in page["ranges"]] == [span.seconds for span in RANGES]
     assert [preference["name"] for preference in page["preferences"]] == ["range", "theme", "profit", "zone"]
+
+
+def test_the_age_of_the_pages_own_snapshot_is_told_where_it_is_known() -> None:
+    frame = Frame(1000, None, 0, '{"id":1000}')
+    assert describe_page(3.0, frame, 0.5)["latestAge"] == 0.5
+    assert describe_page(3.0, frame)["latestAge"] is None
+    assert describe_page(3.0, None, 0.5)["latestAge"] is None
 
 
 def render_card(metric: Metric) -> str:
@@ -278,6 +287,51 @@ def test_time_in_a_frozen_tab_is_not_staleness(browser: Browser, proxy: Proxy) -
     wait_for_claim(page, "window.states.includes('reconnecting')")
     wait_for_state(page, "live")
     assert "stale" not in page.evaluate("window.states")
+
+
+def test_a_publishers_clock_that_is_set_back_is_shown_and_the_page_stays_live(browser: Browser, proxy: Proxy) -> None:
+    off = 0
+
+    def pass_on(ws: Any) -> None:
+        server = ws.connect_to_server()
+
+        def shift(text: str) -> None:
+            message = json.loads(text)
+            ws.send(json.dumps({**message, "timestamp": message["timestamp"] + off}))
+
+        server.on_message(shift)
+
+    page = browser.new_page(timezone_id="UTC")
+    page.route_web_socket(re.compile("/stream/live"), pass_on)
+    page.goto(proxy.url)
+    wait_for_state(page, "live")
+    show_rows(page, at_least=3)
+    page.evaluate("window.states = []")
+    before = page.locator("#clock .time").inner_text()
+    off = -3600
+    wait_for_claim(page, "document.querySelector('#state .advice').textContent.includes('clock was set back by 1 h')")
+    page.wait_for_selector('#table tr.gap:has-text("the publisher\'s clock was set back by 1 h")')
+    hours = [int(time[:2]) for time in (before, page.locator("#clock .time").inner_text())]
+    assert (hours[0] - hours[1]) % 24 in {0, 1}  # 0: the hour changed meanwhile
+    page.locator("#table-toggle").click()
+    # The newest is drawn, at its own time, and what the clock had shown before is not to come yet.
+    wait_for_claim(page, "document.querySelector('figure.large .plot').ariaLabel.includes('clock set back by 1 h')")
+    assert set(page.evaluate("window.states")) <= {"live"}
+
+
+def test_what_a_server_recalls_from_history_is_not_called_live(tmp_path: Path, browser: Browser) -> None:
+    server = Server(tmp_path, STREAM_INTERVAL="10").start()
+    wait_until(lambda: json.loads(server.get("/stream/history")[1])["snapshots"], what="a snapshot is stored")
+    server.stop()
+    server = Server(tmp_path, STREAM_INTERVAL="10", STREAM_PUBLISHER="false").start()
+    try:
+        page = browser.new_page()
+        page.goto(server.url)
+        wait_for_claim(page, "document.querySelector('#state .advice').textContent.includes('Waiting for new ones')")
+        assert page.locator(".card .value", has_text="—").count() == 0
+        assert "live" not in page.evaluate("window.states")
+    finally:
+        server.stop()
 
 
 def test_a_source_switched_in_the_admin_shows_at_once_and_its_loss_too(

@@ -10,7 +10,7 @@ import { changeOf, heldSince, linesOf } from "./timeline.js";
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 /** @typedef {import("./timeline.js").Timeline} Timeline */
-/** @typedef {import("./rows.js").Row} Row */
+/** @typedef {import("./row.js").Row} Row */
 
 class Card {
   /** @param {HTMLElement} element  @param {Metric} metric */

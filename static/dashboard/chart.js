@@ -2,8 +2,7 @@
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { drawBehind, drawMoments } from "./chart_marks.js";
-import { formatNumber, formatTime, formatValue, unitOf } from "./format.js";
-import { describeStep } from "./seams.js";
+import { describeStep, formatNumber, formatTime, formatValue, unitOf } from "./format.js";
 import { extent } from "./sparkline.js";
 import { setText } from "./text.js";
 import { linesOf } from "./timeline.js";

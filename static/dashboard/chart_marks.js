@@ -1,6 +1,6 @@
 /** What is drawn behind and over a chart's lines: gaps, simulated times, switches of source, a clock that was set. */
 
-import { describeStep } from "./seams.js";
+import { describeStep } from "./format.js";
 
 /** @typedef {import("./timeline.js").Timeline} Timeline */
 /**

@@ -2,6 +2,7 @@
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {"local"|"utc"} Zone */
+/** @typedef {import("./row.js").Gap} Gap */
 
 /** Units that are said by the way the number is written, or that are none. */
 const SILENT_UNITS = new Set(["currency", "ratio", ""]);
@@ -45,6 +46,27 @@ export function formatDuration(seconds) {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
   return hours % 24 ? `${Math.floor(hours / 24)} d ${hours % 24} h` : `${Math.floor(hours / 24)} d`;
+}
+
+/** @type {Record<Gap, string>} */
+const GAPS = {
+  "": "",
+  silent: "gap: nothing was published",
+  missing: "gap: snapshots are missing here",
+  gone: "gap: not kept any more",
+  unknown: "gap: what was published before is not known",
+  empty: "gap: no snapshots",
+};
+
+/** @param {Gap} gap  @returns {string} */
+export function describeGap(gap) {
+  return GAPS[gap];
+}
+
+/** What was done to a clock. @param {number} seconds ahead; back: negative  @returns {string} `set back by 1 h` */
+export function describeStep(seconds) {
+  const duration = formatDuration(Math.round(Math.abs(seconds)));
+  return seconds < 0 ? `set back by ${duration}` : `set ahead by ${duration}`;
 }
 
 /** @type {Map<string, Intl.DateTimeFormat>} */

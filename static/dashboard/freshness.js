@@ -103,13 +103,13 @@ export class Freshness {
   }
 
   /** @param {Snapshot} snapshot  @param {number} wait  @returns {number} */
-  #stepTo({ id, previous, timestamp, interval }, wait) {
+  #stepTo({ id, timestamp, interval }, wait) {
     const before = this.#newest;
     if (!before || id < before.id) return 0;
     const passed = timestamp - before.timestamp;
     if (passed < 0) return passed - wait; // the later one by its id has the earlier time: nothing else explains it
-    // Ahead can be told only from the one before it, and as that was known to be so old when it came.
-    if (previous !== before.id || !this.#isKnown) return 0;
+    // More time than has gone by since the one before was published can be told only where its age is known.
+    if (!this.#isKnown) return 0;
     const unexplained = passed - wait - this.#age;
     return unexplained > Math.max(AHEAD_INTERVALS * interval, AHEAD_AT_LEAST) ? unexplained : 0;
   }

@@ -5,7 +5,7 @@ import { RowStore } from "./rows.js";
 
 /** @typedef {import("./environment.js").HttpEnvironment} HttpEnvironment */
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
-/** @typedef {import("./rows.js").Row} Row */
+/** @typedef {import("./row.js").Row} Row */
 
 /** Seconds after which history has what the stream missed. */
 const REFILL_AFTER_S = 3;

@@ -11,12 +11,18 @@
  */
 
 /**
+ * @typedef {""|"silent"|"missing"|"gone"|"unknown"|"empty"} Gap Why there is nothing between a row and the one before.
+ * `silent`: nothing was published. `missing`: it was, and is not here. `gone`: nor can it be had any more. `unknown`:
+ * not even the publisher knows. `empty`: no snapshot in a bucket, for any of these reasons.
+ */
+
+/**
  * @typedef {object} Row
  * @property {number} time  Start of the bucket, or the snapshot's timestamp; Unix seconds.
  * @property {number|null} id  Of the snapshot; null: it is a bucket.
  * @property {number} count  Snapshots in it.
  * @property {Record<string, string[]>} sources  The kinds of source that occur in it, by group.
- * @property {import("./seams.js").Gap} gap  Why there is none between the row before and this one; empty: nothing lacks.
+ * @property {Gap} gap  Empty: nothing lacks.
  * @property {number} clockStep  Seconds that the publisher's clock was set ahead (back: negative) between them.
  * @property {Record<string, Summary|null>} values  By metric; null: no value in this bucket.
  */

@@ -4,39 +4,12 @@
  * Single snapshots are chained by their ids: whether one is missing has nothing to do with their times.
  */
 
-import { formatDuration } from "./format.js";
-
-/**
- * @typedef {""|"silent"|"missing"|"gone"|"unknown"|"empty"} Gap
- * `silent`: nothing was published. `missing`: it was, and is not here. `gone`: nor can it be had any more. `unknown`:
- * not even the publisher knows. `empty`: no snapshot in a bucket, for any of these reasons.
- */
-
-/** @type {Record<Gap, string>} A gap, for people. */
-const GAPS = {
-  "": "",
-  silent: "gap: nothing was published",
-  missing: "gap: snapshots are missing here",
-  gone: "gap: not kept any more",
-  unknown: "gap: what was published before is not known",
-  empty: "gap: no snapshots",
-};
+/** @typedef {import("./row.js").Gap} Gap */
 
 /** So many intervals between two snapshots that follow each other, and the line is broken. */
 const SILENT_INTERVALS = 2.5;
 /** So many steps between the beginnings of two buckets, and one between them is empty. */
 const EMPTY_STEPS = 1.5;
-
-/** @param {Gap} gap  @returns {string} */
-export function describeGap(gap) {
-  return GAPS[gap];
-}
-
-/** What was done to a clock. @param {number} seconds ahead; back: negative  @returns {string} */
-export function describeStep(seconds) {
-  const duration = formatDuration(Math.round(Math.abs(seconds)));
-  return seconds < 0 ? `set back by ${duration}` : `set ahead by ${duration}`;
-}
 
 /**
  * @param {{id: number|null, time: number}} before  the row of the snapshot before

@@ -1,13 +1,12 @@
 /** The range's rows as a table, for screen readers and for copying. */
 
 import { setText } from "./text.js";
-import { formatTime, formatValue, zoneName } from "./format.js";
-import { describeGap, describeStep } from "./seams.js";
+import { describeGap, describeStep, formatTime, formatValue, zoneName } from "./format.js";
 import { SIMULATED } from "./snapshot.js";
 import { sourceName } from "./timeline.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
-/** @typedef {import("./rows.js").Row} Row */
+/** @typedef {import("./row.js").Row} Row */
 
 /** More rows would make the page slow; the CSV has all. */
 const MOST_ROWS = 200;

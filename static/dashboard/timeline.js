@@ -8,7 +8,7 @@
 
 import { SIMULATED } from "./snapshot.js";
 
-/** @typedef {import("./rows.js").Row} Row */
+/** @typedef {import("./row.js").Row} Row */
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {{time: number, group: string, from: string, to: string}} Switch */
 /** @typedef {{from: number, to: number}} Span */
@@ -75,7 +75,7 @@ function addBreak(timeline, time, groups) {
 /** Draw nothing at `time` and after it. @param {Timeline} timeline  @param {number} time of a row  @param {number} half a bucket's length */
 function rewind(timeline, time, half) {
   const { times, rows, breaks } = timeline;
-  while (times.length && (times[times.length - 1] >= time + half || rows[rows.length - 1] === null)) {
+  while (times.length && times[times.length - 1] >= time + half) {
     times.pop();
     rows.pop();
     breaks.pop();

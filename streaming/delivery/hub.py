@@ -144,7 +144,7 @@ class Hub:
         One of an older term, and one that is not newer than the last, are refused and counted.
         """
         async with self._passing_on:
-            await self._pass_on(frame)
+            await self._pass_on(frame, is_live=True)
 
     def note_reconnect(self) -> None:
         """The channel layer lost its connection and has it again: fetch what was published meanwhile."""
@@ -166,9 +166,10 @@ class Hub:
             for frame in found:
                 if frame.id > (self.recent.latest or frame).id:
                     self.healed += 1
-                    await self.pass_on(frame)
+                    async with self._passing_on:  # it says nothing of whether anybody publishes now
+                        await self._pass_on(frame, is_live=False)
 
-    async def _pass_on(self, frame: Frame) -> None:
+    async def _pass_on(self, frame: Frame, *, is_live: bool) -> None:
         latest = self.recent.latest
         if frame.term < self.term:
             self.refused += 1
@@ -178,7 +179,8 @@ class Hub:
             self.dropped += 1
             return
         self.term = frame.term
-        self.arrived_at = asyncio.get_running_loop().time()
+        if is_live:
+            self.arrived_at = asyncio.get_running_loop().time()
         if latest is not None and frame.previous != latest.id:
             await self._join_ends(latest, frame)
         await self._sweep(frame)

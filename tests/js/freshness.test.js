@@ -64,6 +64,13 @@ test("one that the server read from history is of no known age, the first that c
   assert.ok((stream.age() ?? Infinity) <= 1);
 });
 
+test("after a server that was away for an hour no clock was set", () => {
+  const stream = open({ age: null });
+  stream.setClock(HOUR); // as it looks: what history had last was that much earlier
+  stream.pass(1);
+  assert.equal(stream.receive({ isFirst: true }), 0);
+});
+
 test("a page without a snapshot is no older than its first one", () => {
   const stream = open({ age: null, hasLatest: false });
   assert.equal(stream.age(), null);
@@ -150,6 +157,16 @@ test("a clock that was set back by less than the connection was away is found ou
   goOn(stream, 2);
   assert.equal(stream.age(), 0);
   assert.ok(Math.abs((stream.clock.at(1822) ?? 0) - (T + 1822 - 1200)) < 1);
+});
+
+test("after what was missed the publisher's clock is the one that it was set to", () => {
+  const stream = open();
+  goOn(stream, 5);
+  stream.setClock(-HOUR);
+  stream.pass(1800);
+  stream.receive({ late: 1, isFirst: true });
+  stream.receive();
+  assert.ok(Math.abs((stream.clock.at(1816) ?? 0) - (T + 1816 - HOUR)) < 0.1);
 });
 
 test("a publisher that was silent and goes on did not set its clock", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { RowStore } from "../../static/dashboard/rows.js";
-import { describeGap, describeStep } from "../../static/dashboard/seams.js";
+import { describeGap, describeStep } from "../../static/dashboard/format.js";
 import { sparkPath } from "../../static/dashboard/sparkline.js";
 import { changeOf, heldSince, linesOf, makeTimeline } from "../../static/dashboard/timeline.js";
 import { snapshot } from "./browser.js";
@@ -125,6 +125,13 @@ test("history and live snapshots are one by their ids, whatever their clocks sho
   assert.deepEqual(store.rows.map(({ clockStep }) => clockStep), [0, 0, 3600, -3600, 0]);
 });
 
+test("two snapshots of one time are two", () => {
+  const again = snapshot(93, { id: 96_001, previous: 96_000 });
+  const store = storeOf([again]);
+  store.replace({ step: null, snapshots: [snapshot(90), snapshot(93), snapshot(96)] });
+  assert.deepEqual(store.rows.map(({ time }) => time), [90, 93, 96, 93]);
+});
+
 test("what history has filled in meanwhile is no gap any more, and nothing is twice", () => {
   const store = storeOf([snapshot(90), snapshot(93), snapshot(105), snapshot(108)]);
   assert.equal(store.rows[2].gap, "missing");
@@ -156,6 +163,13 @@ test("a bucket that the clock comes back to is filled on, and the buckets stay i
   store.append(snapshot(102, { id: 3_699_002, previous: 3_699_001 }));
   assert.deepEqual(store.rows.map(({ time, count }) => [time, count]), [[90, 2], [99, 1], [3699, 1]]);
   assert.deepEqual(store.rows.map(({ gap }) => gap), ["", "", "empty"]);
+});
+
+test("a gap between buckets that the clock comes back to is filled", () => {
+  const store = storeOf([snapshot(90), snapshot(108, { previous: 90_000 })], 9);
+  assert.deepEqual(store.rows.map(({ gap }) => gap), ["", "empty"]);
+  store.append(snapshot(100, { id: 108_001, previous: 108_000 }), -11);
+  assert.deepEqual(store.rows.map(({ gap }) => gap), ["", "", ""]);
 });
 
 test("the first of another sequence begins anew", () => {
