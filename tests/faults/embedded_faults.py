@@ -99,7 +99,7 @@ ENDED_WHILE_LOCKED = Fault(
 )
 FAULTS = [
     KILLED,
-    Fault("Embedded: frozen", "SIGSTOP for 5 s", freeze, 2, CLIENTS),
+    Fault("Embedded: frozen", "SIGSTOP for 5 s", freeze, 1, CLIENTS),
     ENDED_WHILE_LOCKED,
     Fault("Embedded: database deleted", f"for {HARMED_S:g} s, then migrate", delete_database, 1, CLIENTS),
     Fault("Embedded: database replaced", "by a backup, while it runs", replace_database, 1, CLIENTS),

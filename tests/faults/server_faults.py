@@ -54,7 +54,7 @@ FAULTS = [
     Fault("Rolling restart", "SIGTERM and start of each server, under 500 clients", restart_all, clients=500),
     Fault("Servers killed", "kill -9 and start of each server", kill_all, 2),
     Fault("Servers killed without a database", "the same while PostgreSQL is stopped", kill_all_without_a_database),
-    Fault("Server frozen", "SIGSTOP of one server for 5 s", freeze_one, 2),
+    Fault("Server frozen", "SIGSTOP of one server for 5 s", freeze_one),
     Fault("nginx reloaded", "SIGHUP; half of the clients come through nginx", reload_nginx, 2, through_proxy=True),
     Fault("nginx restarted", "SIGTERM and start", restart_nginx, 2, through_proxy=True),
 ]

@@ -54,6 +54,7 @@ class Flow:
         while True:
             try:
                 async with connect(address, compression=None, open_timeout=5, close_timeout=0.2) as connection:
+                    await connection.recv()  # a greeting: the newest, however old it is
                     async for text in connection:
                         self._note_arrival(address, decode(text)["id"])
             except (OSError, WebSocketException):
