@@ -55,8 +55,8 @@ class Flow:
             try:
                 async with connect(address, compression=None, open_timeout=5, close_timeout=0.2) as connection:
                     await connection.recv()  # a greeting: the newest, however old it is
-                    async for text in connection:
-                        self._note_arrival(address, decode(text)["id"])
+                    while True:
+                        self._note_arrival(address, decode(await connection.recv(decode=True))["id"])
             except (OSError, WebSocketException):
                 await asyncio.sleep(0.05)
 
