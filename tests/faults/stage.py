@@ -126,6 +126,7 @@ class Cluster(Stage):
         self.nginx = Nginx(folder, [server.port for server in self.servers])
         self.publishers: list[Process] = []
         self.spawned: dict[int, float] = {}
+        self._holders: dict[str, Process] = {}
 
     @property
     def addresses(self) -> list[str]:
@@ -180,8 +181,13 @@ class Cluster(Stage):
             lease = connection.get("quantum:lease")
         if not isinstance(lease, bytes):
             return None
-        said = re.compile(rf"holds the lease, in term {lease.partition(b':')[0].decode()}\.")
-        return next((one for one in self.publishers if said.search(one.output)), None)
+        term, _, token = lease.decode().partition(":")
+        # A publisher says when it begins to lead, but not each term that it goes on in: its token tells it then.
+        said = re.compile(rf"holds the lease, in term {term}\.")
+        found = next((one for one in self.publishers if said.search(one.output)), self._holders.get(token))
+        if found is not None:
+            self._holders[token] = found
+        return found
 
     async def have_leader_and_standby(self) -> Process:
         """Wait until one leads and the other is ready to; returns the one that leads."""
