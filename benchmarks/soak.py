@@ -20,6 +20,8 @@ from benchmarks.peers.peer import Stage
 from benchmarks.processes import Running
 
 INTERVAL_S = 0.1
+#: Snapshots that stay in memory: so few that they are all there after two minutes.
+KEPT = 1200
 
 
 class Look(NamedTuple):
@@ -61,6 +63,7 @@ def main() -> None:
         stage = Stage(arguments.port, arguments.port + 1, INTERVAL_S, Path(folder))
         peer.prepare(stage.folder)
         (program,) = peer.programs(stage)
+        program.environment["STREAM_REPLAY"] = str(KEPT)
         server = Running(program, stage.folder / "log")
         try:
             server.wait_until_ready()

@@ -68,6 +68,7 @@ def test_a_server_starts_while_postgresql_is_away_and_prepares_it_later(
     postgresql_server.start()
     wait_until(lambda: is_well(server))
     wait_until(lambda: server.health()["history"]["waiting"] < 5)
+    server.said("First staff user")
     assert AdminSession(server)
 
 

@@ -19,7 +19,8 @@ from streaming.servers import daphne_responses
 from streaming.web.slow_readers import SlowReaders
 from tests.conftest import StartServer
 from tests.filled_history import STORED, fill_history
-from tests.processes import Server, lock_exclusively, wait_until
+from tests.processes import Server, wait_until
+from tests.test_database_locked import put_locked_copy
 from tests.test_slow_clients import resident_kib
 
 SERVERS = pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
@@ -98,7 +99,7 @@ def test_an_answer_that_breaks_off_is_seen_to_and_the_server_goes_on(
     server = start_full(kind, HISTORY_EXPORTS="1")
     with stuck_reader(server) as reader:
         wait_until(lambda: server.get(EVERYTHING)[0] == 503)
-        lock = lock_exclusively(tmp_path / "db.sqlite3")
+        lock = put_locked_copy(tmp_path / "db.sqlite3")
         answer = read_to_end(reader)
         lock.close()
     assert not answer.endswith(b"0\r\n\r\n")  # not the end of a whole one
