@@ -122,8 +122,12 @@ class Publisher:
             beside.create_task(self.history.run())
             tenure = 0
             async for _ in self._ticker:
-                if self.lease.is_held and self.lease.term != tenure:
+                if not self.lease.is_held:
+                    self._note(self._seen())  # a tenure of its own is to be newer than all that it has seen
+                elif self.lease.term != tenure:
                     await self._take_over()
+                    if self.lease.term < self.lease.known_term:  # Redis had forgotten the terms: take a newer one
+                        await self.lease.take()
                     tenure = self.lease.term
                 if self.lease.is_held:
                     await self.publish()

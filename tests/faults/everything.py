@@ -43,6 +43,7 @@ def list_breaks(stage: Cluster, dice: random.Random) -> dict[str, Sequence[Break
 
     def restart_server(server: Server) -> Break:
         async def restart() -> None:
+            await asyncio.sleep(1)  # until it has installed its handler of signals
             await stage.end_server(server)
             await stage.start_server(server)
 
