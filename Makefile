@@ -2,6 +2,7 @@
 # make lock    renews constraints.txt                        make setup  only sets up
 # make bench   measures what a message costs, beside other servers (docs/benchmarks.md; BENCH_ARGS=--quick: 90 seconds)
 # make faults  breaks everything that can break, about 15 minutes (docs/faults.md)
+# make simulate  draws 100,000 disasters and runs the stream through them (docs/simulation.md; SEED=…, SCHEDULES=…)
 # make hooks   has git run the quick checks before each commit, mypy before each push (CONTRIBUTING.md)
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
 
-.PHONY: serve setup test faults bench bench-history bench-report hooks lock format
+.PHONY: serve setup test faults simulate bench bench-history bench-report hooks lock format
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -41,6 +42,10 @@ test: .venv/installed-dev .env staticfiles/staticfiles.json
 faults: .venv/installed-dev .env staticfiles/staticfiles.json
 	@.ci/install-tools
 	@$(BIN)/python -m tests.faults $(FAULTS_ARGS)
+
+SCHEDULES ?= 100000
+simulate: .venv/installed-dev .env
+	@$(BIN)/python -m tests.simulation --schedules $(SCHEDULES) --seed "$(or $(SEED),$(shell date +%s))"
 
 .venv/installed-bench: benchmarks/requirements.txt .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt

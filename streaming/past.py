@@ -5,7 +5,7 @@ Whoever lacks a snapshot asks here: the hub after a gap, a client that resumes, 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 from django.db import Error as DatabaseError
@@ -63,16 +63,18 @@ class Past:
         """See streaming.delivery.catch_up.Past. What is known without history is not asked of history."""
         recent = await self._ask_outlet(lambda: self._outlet.between(after, before))
         known = merge(recent, self._waiting(after, before))
-        if known and known[0].previous is not None and known[0].previous <= after:
+        end = find_last_hole(known, after) if known else before
+        if known and end is None:
             return as_frames(known[:at_most])
-        end = known[0].id if known else before
         try:
             older = await self._ask_history(lambda: self._history.between(after, end, patience_s, at_most))
         except PastUnreadableError:
             if not known:
                 raise
             older = []
-        return as_frames(older if len(older) >= at_most else [*older, *known][:at_most])
+        if len(older) >= at_most:
+            known = [one for one in known if one.id <= older[-1].id]
+        return as_frames(merge(older, known)[:at_most])
 
     async def _ask_outlet(self, ask: Callable[[], Awaitable[list[EncodedSnapshot]]]) -> list[EncodedSnapshot]:
         try:
@@ -87,6 +89,19 @@ class Past:
             return await ask()
         except (TimeoutError, OSError, DatabaseError) as error:
             raise PastUnreadableError(f"history does not answer: {str(error) or type(error).__name__}") from error
+
+
+def find_last_hole(known: Sequence[EncodedSnapshot], after: int) -> int | None:
+    """The id before which `known` lacks something that was published after the id `after`; None where it has all.
+
+    An outlet that lost data has a hole where a publisher went on, which knew more.
+    """
+    for place in range(len(known) - 1, -1, -1):
+        before = known[place - 1].id if place else after
+        previous = known[place].previous
+        if previous is None or previous > before:
+            return known[place].id
+    return None
 
 
 def merge(first: Iterable[EncodedSnapshot], second: Iterable[EncodedSnapshot]) -> list[EncodedSnapshot]:

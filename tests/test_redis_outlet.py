@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from metrics.snapshot import EncodedSnapshot
 from streaming.publishing import layer as layer_module
 from streaming.publishing.outlet import LayerOutlet, Outcome
-from streaming.publishing.redis_outlet import RedisOutlet
+from streaming.publishing.redis_outlet import STREAM_KEY, RedisOutlet
 from streaming.publishing.redis_script import REDIS_ERRORS, describe_failure
 from streaming.wire import GROUP, read_layer_message
 from tests.conftest import end
@@ -193,6 +193,22 @@ def test_what_redis_refuses_is_said_in_its_own_words(
                 await a.outlet.publish(make_message(1, None), a.lease.holder)
             for word in words:
                 assert word in describe_failure(caught.value)
+
+    play(scenario)
+
+
+def test_a_redis_that_lost_its_newest_goes_on_from_what_the_publisher_knows(redis: Redis) -> None:
+    """A replica that was a second behind took over, say."""
+
+    async def scenario() -> None:
+        async with actors(redis.url, "a", ttl_s=60) as (a,):
+            await a.lease.take()
+            for id_, previous in ((1, None), (2, 1), (3, 2)):
+                await a.outlet.publish(make_message(id_, previous), a.lease.holder)
+            redis.cli("XDEL", STREAM_KEY, "3-0")
+            redis.cli("XSETID", STREAM_KEY, "2-0")
+            assert await a.outlet.publish(make_message(4, 3), a.lease.holder) == (Outcome.PUBLISHED, 4)
+            assert await a.outlet.publish(make_message(5, 3), a.lease.holder) == (Outcome.BEHIND, 4)
 
     play(scenario)
 

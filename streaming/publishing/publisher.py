@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 LEARNING_PATIENCE_S = 2.0
 #: How many of the newest snapshots a new leader hands from the outlet to history, which may lack some.
 RECOVERED = 1000
+#: Before all ids.
+EVERYTHING = -1
 
 
 class Head(NamedTuple):
@@ -98,7 +100,9 @@ class Publisher:
         self._wall = wall
         self._ticker = Ticker(interval_s)
         self._last: int | None = None  # the id of the newest snapshot that is known to be published
-        self._held: Composed | None = None  # the one that nobody knows of whether it is published
+        self._newest_id: int | None = None  # of all that are known or were tried
+        self._held: dict[int, Composed] = {}  # those that nobody knows of whether they are published
+        self._may_lack_after: int | None = None  # history may lack what was published after this id
         self._failing_since: float | None = None
         self.interval_s = interval_s
         self.error = ""  # why the outlet took the last snapshot not; empty where it did
@@ -122,15 +126,14 @@ class Publisher:
             beside.create_task(self.history.run())
             tenure = 0
             async for _ in self._ticker:
-                if not self.lease.is_held:
-                    self._note(self._seen())  # a tenure of its own is to be newer than all that it has seen
-                elif self.lease.term != tenure:
+                self._note(self._seen())
+                if self.lease.is_held and self.lease.term != tenure:
                     await self._take_over()
-                    if self.lease.term < self.lease.known_term:  # Redis had forgotten the terms: take a newer one
-                        await self.lease.take()
                     tenure = self.lease.term
-                if self.lease.is_held:
-                    await self.publish()
+                if self.lease.is_held and self.lease.term < self.lease.known_term:
+                    await self.lease.take()  # its store had lost its terms: a higher one
+                if self.lease.is_held and await self.publish() is not None:
+                    await self._make_up()
 
     async def run_once(self) -> Snapshot | None:
         """Publish one snapshot; None where the lease cannot be had or the outlet does not take it."""
@@ -165,35 +168,39 @@ class Publisher:
         if head is None:
             return
         self.lease.known_term = max(self.lease.known_term, head.term)
-        if self._held is not None and head.id == self._held.message.id:
-            self._confirm_held()
+        held = self._held.get(head.id)
+        if held is not None and held.message.term == head.term:  # and not another tenure's with the same id
+            del self._held[head.id]
+            self.published += 1
+            self.history.add(*held)
         if self._last is None or head.id > self._last:
             self._last = head.id
-
-    def _confirm_held(self) -> None:
-        """The held snapshot was published."""
-        if self._held is not None:
-            self.published += 1
-            self.history.add(*self._held)
-            self._held = None
+        self._newest_id = max(self._newest_id or 0, head.id)
 
     async def _take_over(self) -> None:
         """Begin a tenure: know what was published before, and hand history what it may not have got."""
-        self._held = None  # of a tenure before; if it was published, the outlet has it
+        self._may_lack_after = EVERYTHING
         await self._learn_head()
-        await self._recover(None)
+        await self._make_up()
 
-    async def _recover(self, after: int | None) -> None:
-        """Hand history what the outlet has (None: the newest) and whoever published it may not have handed on."""
+    async def _make_up(self) -> None:
+        """Hand history what the outlet has and whoever published it may not have handed on, if that may be so.
+
+        Where the outlet does not tell, it is asked again after the next snapshot.
+        """
+        after = self._may_lack_after
+        if after is None:
+            return
         try:
             async with asyncio.timeout(LEARNING_PATIENCE_S):
-                if after is None:
+                if after == EVERYTHING:
                     found = await self._outlet.newest(RECOVERED)
                 else:
                     found = await self._outlet.between(after, None)
         except (TimeoutError, OSError, RedisError) as error:
             logger.debug("The outlet does not tell what was published: %s", error)
             return
+        self._may_lack_after = None
         for message in found:
             try:
                 self.history.add(decode_snapshot(message.text), message)
@@ -222,19 +229,22 @@ class Publisher:
             snapshot = compose_snapshot(
                 choices,
                 readings,
-                id=next_id(self._last, now),
+                id=next_id(self._newest_id, now),
                 previous=self._last,
                 timestamp=round(now, 3),
                 interval=self.interval_s,
             )
+            self._newest_id = snapshot.id  # never given twice, whatever becomes of it
             composed = Composed(snapshot, snapshot.to_encoded(self.lease.term))
-            if not self._outlet.decides:
+            if self._outlet.decides:
+                self._held[snapshot.id] = composed
+            else:
                 self._last = snapshot.id
                 self.history.add(*composed)
-            held, self._held = self._held, composed if self._outlet.decides else None
             outcome, head = await self._outlet.publish(composed.message, self.lease.holder)
-            self._held = None
+            self._held.pop(snapshot.id, None)
             if outcome is Outcome.PUBLISHED:
+                self._held.clear()  # they did not get in before this one, and cannot any more
                 if self._outlet.decides:
                     self._last = snapshot.id
                     self.history.add(*composed)
@@ -244,18 +254,22 @@ class Publisher:
             if outcome is Outcome.LOST:
                 self.lease.note_lost()
                 break
-            self._held = held
             await self._learn_from(head)
         return None
 
     async def _learn_from(self, head: int | None) -> None:
-        """The stream goes on from `head`, which is not the snapshot that was known as the newest."""
-        if self._held is not None and head == self._held.message.id:
+        """The stream goes on from `head`, which is newer than what was known as the newest."""
+        held = None if head is None else self._held.get(head)
+        if held is None or held.message.term != self.lease.term:
+            self._note_lack()
+            await self._make_up()
+        if head is not None:
             self._note(Head(head, self.lease.term))
-        else:
-            await self._recover(self._last or 0)
-            if head is not None:
-                self._last = max(head, self._last or 0)
+
+    def _note_lack(self) -> None:
+        """What was published after the newest that is known may not have got into history."""
+        last = EVERYTHING if self._last is None else self._last
+        self._may_lack_after = last if self._may_lack_after is None else min(last, self._may_lack_after)
 
     def _note_failure(self, error: Exception) -> None:
         self.failed += 1

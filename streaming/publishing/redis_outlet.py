@@ -26,6 +26,8 @@ STREAM_KEY = "quantum:stream"
 #: address, its message. Returns what became of it, and the id that is the newest now (0: none). A write that Redis
 #: refuses is returned as it is, which is how its own words get to the caller.
 #: What is published already, as the newest, is so again without being sent twice: an answer may have been lost.
+#: A head that is older than what the publisher knows to be published has lost that (a replica that was behind took
+#: over): the sequence goes on from what is known, and history has what is lost here.
 #: Only the milliseconds' part of the head counts: what a foreign hand added with another sequence part cannot block it.
 PUBLISH = Script(
     """
@@ -39,7 +41,7 @@ end
 local holder = redis.pcall('GET', KEYS[1])
 if type(holder) == 'table' and holder.err then return holder end
 if holder ~= ARGV[1] then return {'lost', head} end
-if head ~= '0' and head ~= ARGV[2] then return {'behind', head} end
+if tonumber(head) > (tonumber(ARGV[2]) or 0) then return {'behind', head} end
 local added = redis.pcall(
   'XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], ARGV[3] .. '-0',
   'previous', ARGV[2], 'term', ARGV[4], 'text', ARGV[5], 'holder', ARGV[1])

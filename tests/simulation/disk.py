@@ -1,0 +1,69 @@
+"""A simulated disk for the journals: what is written survives a kill, and a file is free when its process is gone."""
+
+from metrics.snapshot import EncodedSnapshot
+from tests.simulation.process import Process
+
+
+class File:
+    """One process's."""
+
+    def __init__(self, owner: Process) -> None:
+        self.owner = owner
+        self.taken_by: Process | None = None
+        self.messages: list[EncodedSnapshot] = []
+
+
+class SimulatedDisk:
+    """The journals' folder."""
+
+    def __init__(self) -> None:
+        self.files: list[File] = []
+        self.is_full = False
+        self.refused: set[int] = set()  # ids that it did not take
+
+    def waiting(self) -> set[int]:
+        """The ids that somebody may yet store."""
+        return {message.id for file in self.files for message in file.messages}
+
+
+class SimulatedJournal:
+    """A metrics.history.journal.Journal."""
+
+    def __init__(self, disk: SimulatedDisk, process: Process) -> None:
+        self.error = ""
+        self._disk = disk
+        self._process = process
+        self._own: File | None = None
+        self._recovered: list[File] = []
+
+    def append(self, message: EncodedSnapshot) -> None:
+        if self._disk.is_full:
+            self.error = "No space left on device"
+            self._disk.refused.add(message.id)
+            return
+        if self._own is None:
+            self._own = File(self._process)
+            self._disk.files.append(self._own)
+        self._own.messages.append(message)
+        self.error = ""
+
+    def clear(self) -> None:
+        if self._own is not None:
+            self._own.messages.clear()
+
+    def recover(self) -> list[EncodedSnapshot]:
+        found: dict[int, EncodedSnapshot] = {}
+        for file in self._disk.files:
+            is_left = file.owner.is_dead and (file.taken_by is None or file.taken_by.is_dead)
+            if is_left and file.messages:
+                file.taken_by = self._process
+                self._recovered.append(file)
+                found.update((message.id, message) for message in file.messages)
+        return [found[number] for number in sorted(found)]
+
+    def forget_recovered(self) -> None:
+        while self._recovered:
+            self._disk.files.remove(self._recovered.pop())
+
+    def close(self) -> None:
+        """The process that ends leaves what is in its file: it counts as dead once it has ended."""
