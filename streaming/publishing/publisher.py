@@ -149,19 +149,22 @@ class Publisher:
 
     # --- what was published before ---
 
-    async def _learn_head(self) -> None:
-        """Learn the newest snapshot and term from whoever knows one.
+    async def _learn_head(self) -> bool:
+        """Learn the newest snapshot and term from whoever knows one; False where history does not tell.
 
         Where history does not tell, Redis may have been lost, too: then the clock (s) is a term that is higher than all
         from before.
         """
+        has_told = True
         try:
             self._note(await self._past.head(LEARNING_PATIENCE_S))
         except (TimeoutError, OSError, DatabaseError) as error:
             logger.debug("History does not tell the newest snapshot: %s", error)
+            has_told = False
             if self.lease.known_term == 0:
                 self.lease.known_term = int(self._wall())
         self._note(self._seen())
+        return has_told
 
     def _note(self, head: Head | None) -> None:
         """Take note of a snapshot that was published."""
@@ -178,19 +181,24 @@ class Publisher:
         self._newest_id = max(self._newest_id or 0, head.id)
 
     async def _take_over(self) -> None:
-        """Begin a tenure: know what was published before, and hand history what it may not have got."""
-        self._may_lack_after = EVERYTHING
-        await self._learn_head()
-        await self._make_up()
+        """Begin a tenure: know what was published before, and hand history what it may not have got.
 
-    async def _make_up(self) -> None:
+        Where neither history nor the outlet tells, nobody does: the next snapshot names none before it.
+        """
+        self._may_lack_after = EVERYTHING
+        has_history_told = await self._learn_head()
+        has_outlet_told = await self._make_up()
+        if not has_history_told and not has_outlet_told:
+            self._last = None
+
+    async def _make_up(self) -> bool:
         """Hand history what the outlet has and whoever published it may not have handed on, if that may be so.
 
-        Where the outlet does not tell, it is asked again after the next snapshot.
+        Where the outlet does not tell, it is asked again after the next snapshot. True where it had some.
         """
         after = self._may_lack_after
         if after is None:
-            return
+            return False
         try:
             async with asyncio.timeout(LEARNING_PATIENCE_S):
                 if after == EVERYTHING:
@@ -199,7 +207,7 @@ class Publisher:
                     found = await self._outlet.between(after, None)
         except (TimeoutError, OSError, RedisError) as error:
             logger.debug("The outlet does not tell what was published: %s", error)
-            return
+            return False
         self._may_lack_after = None
         for message in found:
             try:
@@ -207,6 +215,7 @@ class Publisher:
             except ValueError as error:
                 logger.warning("Snapshot %d cannot be read and is not kept: %s", message.id, error)
             self._note(Head(message.id, message.term))
+        return bool(found)
 
     # --- publishing ---
 

@@ -1,13 +1,14 @@
 """Everything that can break, breaks: `make faults` (about 15 minutes).
 
 Writes docs/faults.md; exits 1 where a promise was broken, or health said what was not true.
-`--only WORDS` carries out the faults with these words in their name and writes no page.
+`--only WORDS` carries out the faults with these words in their name, and renews what the page says of them.
 """
 
 import argparse
 import asyncio
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from tests.faults import embedded_faults, everything, postgresql_faults, publisher_faults, redis_faults, server_faults
 from tests.faults.clock import Clock
-from tests.faults.report import make_cells, tell_wrong, write_page
+from tests.faults.report import make_cells, renew_page, tell_wrong, write_page
 from tests.faults.stage import INTERVAL_S, Cluster, Embedded, Stage
 from tests.faults.trial import Fault, Result, carry_out
 
@@ -47,6 +48,9 @@ PLAN: list[tuple[MakeStage, Sequence[Fault]]] = [
 
 async def run(words: str, folder: Path) -> list[Result]:
     """Carry out every fault with `words` in its name; a stage that did not come back is replaced by a new one."""
+    this = asyncio.current_task()
+    assert this is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)  # what it started ends with it
     results: list[Result] = []
     for make_stage, planned in PLAN:
         faults = [fault for fault in planned if words.lower() in fault.name.lower()]
@@ -88,7 +92,9 @@ def main() -> None:
         print(f"The logs are in {folder}")
     else:
         shutil.rmtree(folder)
-    if not arguments.only:
+    if arguments.only:
+        renew_page(results)
+    else:
         when = time.strftime("%Y-%m-%d", time.gmtime())
         write_page(
             results,

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import sqlite3
 from collections.abc import Awaitable, Callable
 
@@ -25,9 +24,7 @@ async def kill(stage: Embedded) -> None:
 
 async def freeze(stage: Embedded) -> None:
     """As a laptop that is closed for a moment."""
-    stage.server.send(signal.SIGSTOP)
-    await asyncio.sleep(5)
-    stage.server.send(signal.SIGCONT)
+    await stage.freeze_server(stage.server, 5)
 
 
 async def end_while_locked(stage: Embedded) -> None:
@@ -102,7 +99,7 @@ ENDED_WHILE_LOCKED = Fault(
 )
 FAULTS = [
     KILLED,
-    Fault("Embedded: frozen", "SIGSTOP for 5 s", freeze, 2, CLIENTS),
+    Fault("Embedded: frozen", "SIGSTOP for 5 s", freeze, 1, CLIENTS),
     ENDED_WHILE_LOCKED,
     Fault("Embedded: database deleted", f"for {HARMED_S:g} s, then migrate", delete_database, 1, CLIENTS),
     Fault("Embedded: database replaced", "by a backup, while it runs", replace_database, 1, CLIENTS),

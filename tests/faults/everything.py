@@ -43,6 +43,7 @@ def list_breaks(stage: Cluster, dice: random.Random) -> dict[str, Sequence[Break
 
     def restart_server(server: Server) -> Break:
         async def restart() -> None:
+            await asyncio.sleep(1)  # until it has installed its handler of signals
             await stage.end_server(server)
             await stage.start_server(server)
 
@@ -105,7 +106,10 @@ async def break_everything(stage: Cluster) -> None:
             name = dice.choice(whole)
             if name in broken:
                 broken[name].result()
-            broken[name] = asyncio.create_task(dice.choice(breaks[name])())
+            chosen = dice.choice(breaks[name])
+            with (stage.folder / "broken.log").open("a") as log:
+                print(f"{loop.time() - ends_at + LASTS_S:5.1f} s  {name}: {chosen.__name__}", file=log)
+            broken[name] = asyncio.create_task(chosen())
     finally:
         await asyncio.gather(*broken.values())
 

@@ -35,9 +35,9 @@ async def terminate(stage: Cluster) -> None:
 
 async def lose_leader_while_stopped(stage: Cluster) -> None:
     """What the killed publisher had not written yet is in Redis and in its journal only."""
+    leader = await stage.have_leader_and_standby()
     await asyncio.to_thread(stage.postgresql.stop)
     await asyncio.sleep(3)
-    leader = await stage.have_leader_and_standby()
     leader.kill()
     stage.spawn_publisher(leader)
     await asyncio.sleep(6)

@@ -35,6 +35,24 @@ def write_page(results: Sequence[Result], machine: str, path: Path = PAGE) -> No
     path.write_text(before + made + after)
 
 
+def renew_page(results: Sequence[Result], path: Path = PAGE) -> None:
+    """Put the results of a few faults into the page, in the place of what it says of them; the rest stays."""
+    lines = path.read_text().splitlines()
+    rows = {result.fault.name: f"| {' | '.join(make_cells(result))} |" for result in results}
+    words = {result.fault.name: tell_words([result]) for result in results}
+    kept = []
+    for line in lines:
+        name = line.removeprefix("| ").partition(" | ")[0] if line.startswith("| ") else ""
+        told = line.removeprefix("- **").partition("**")[0] if line.startswith("- **") else ""
+        if name in rows:
+            kept.append(rows[name])
+        elif told in rows and line.startswith(f"- **{told}**: "):
+            kept += [word for word in words[told] if word.startswith("- **")]
+        elif told not in rows:
+            kept.append(line)
+    path.write_text("\n".join(kept) + "\n")
+
+
 def make_table(results: Sequence[Result]) -> Iterator[str]:
     """The Markdown table, line by line."""
     yield f"| {' | '.join(COLUMNS)} |"

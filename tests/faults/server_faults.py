@@ -35,9 +35,7 @@ async def kill_all_without_a_database(stage: Cluster) -> None:
 
 async def freeze_one(stage: Cluster) -> None:
     """Its clients' sockets stay open; it wakes up behind everybody else."""
-    stage.servers[0].send(signal.SIGSTOP)
-    await asyncio.sleep(5)
-    stage.servers[0].send(signal.SIGCONT)
+    await stage.freeze_server(stage.servers[0], 5)
 
 
 async def reload_nginx(stage: Cluster) -> None:
@@ -56,7 +54,7 @@ FAULTS = [
     Fault("Rolling restart", "SIGTERM and start of each server, under 500 clients", restart_all, clients=500),
     Fault("Servers killed", "kill -9 and start of each server", kill_all, 2),
     Fault("Servers killed without a database", "the same while PostgreSQL is stopped", kill_all_without_a_database),
-    Fault("Server frozen", "SIGSTOP of one server for 5 s", freeze_one, 2),
+    Fault("Server frozen", "SIGSTOP of one server for 5 s", freeze_one),
     Fault("nginx reloaded", "SIGHUP; half of the clients come through nginx", reload_nginx, 2, through_proxy=True),
     Fault("nginx restarted", "SIGTERM and start", restart_nginx, 2, through_proxy=True),
 ]

@@ -34,7 +34,7 @@ class Stage:
         """`folder`: for logs and data."""
         self.folder = folder
         self.servers: list[Server] = []
-        #: When each server began to run, by its stream's address, on the monotonic clock.
+        #: Since when each server listens, by its stream's address, on the monotonic clock; infinity while it does not.
         self.began: dict[str, float] = {}
         #: Ids up to this one are not expected in history: what kept them was deleted on purpose.
         self.forgotten = 0
@@ -47,15 +47,24 @@ class Stage:
 
     async def start_server(self, server: Server) -> None:
         """Start (again) and wait until it listens."""
+        self.began[server.stream] = math.inf
         server.spawn()
-        self.began[server.stream] = time.monotonic()
         await asyncio.to_thread(wait_until, server.listens, 30, "the server listens")
+        self.began[server.stream] = time.monotonic()
 
     async def end_server(self, server: Server) -> None:
         """End it as a deployment does; while it ends, nobody asks for its health."""
         self.began[server.stream] = math.inf
         code = await asyncio.to_thread(server.stop)
         assert code == 0, f"{server.kind} ended with exit code {code}"
+
+    async def freeze_server(self, server: Server, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT after a while; meanwhile nobody asks for its health."""
+        began, self.began[server.stream] = self.began[server.stream], math.inf
+        server.send(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        server.send(signal.SIGCONT)
+        self.began[server.stream] = began
 
     def is_up(self, server: Server) -> bool:
         """Whether it runs, as far as this knows."""
@@ -117,6 +126,7 @@ class Cluster(Stage):
         self.nginx = Nginx(folder, [server.port for server in self.servers])
         self.publishers: list[Process] = []
         self.spawned: dict[int, float] = {}
+        self._holders: dict[str, Process] = {}
 
     @property
     def addresses(self) -> list[str]:
@@ -171,8 +181,13 @@ class Cluster(Stage):
             lease = connection.get("quantum:lease")
         if not isinstance(lease, bytes):
             return None
-        said = re.compile(rf"holds the lease, in term {lease.partition(b':')[0].decode()}\.")
-        return next((one for one in self.publishers if said.search(one.output)), None)
+        term, _, token = lease.decode().partition(":")
+        # A publisher says when it begins to lead, but not each term that it goes on in: its token tells it then.
+        said = re.compile(rf"holds the lease, in term {term}\.")
+        found = next((one for one in self.publishers if said.search(one.output)), self._holders.get(token))
+        if found is not None:
+            self._holders[token] = found
+        return found
 
     async def have_leader_and_standby(self) -> Process:
         """Wait until one leads and the other is ready to; returns the one that leads."""

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
 from streaming.contract import DecodedMessage
+from streaming.roamers import decode
 from tests.faults.stage import INTERVAL_S, Stage
 from tests.processes import Server
 
 #: Seconds between two samples, and how long one may take.
 SAMPLE_S, PATIENCE_S = 0.5, 3.0
-#: Seconds that a server may take until it answers at all.
-STARTING_S = 3.0
 #: A snapshot that comes to a client later than this after somebody had it first is caught up, not live.
 LIVE_S = 0.6
 #: Intervals without a snapshot after which nobody may say ok, and after which everybody must say down.
@@ -28,21 +30,38 @@ PASSING_S = 0.2
 
 
 class Flow:
-    """When snapshots came, and where: note is a Watch (streaming.roamers)."""
+    """When snapshots came, and where.
+
+    The crowd tells what comes at all; the witnesses, one for each address, what flows there. A witness never asks for
+    what it missed: who does may have to wait for history, which is not the stream.
+    """
 
     def __init__(self) -> None:
         self.first_seen: dict[int, float] = {}
-        #: When each snapshot came first to any client of a server, by the server's address: those newer than all that
-        #: any client of it had; and of these, only those that came live.
+        #: When each snapshot came to the witness of an address: those newer than all before; of these, those live.
         self.new: dict[str, dict[int, float]] = {}
         self.live: dict[str, dict[int, float]] = {}
         self.violations: list[str] = []
 
     def note(self, address: str, message: DecodedMessage, violations: list[str]) -> None:
-        """Write down when a message came."""
-        now = time.monotonic()
+        """A Watch (streaming.roamers) for the crowd."""
         self.violations += violations
-        own: Any = message.get("id")
+        if isinstance(own := message.get("id"), int):
+            self.first_seen.setdefault(own, time.monotonic())
+
+    async def witness(self, address: str) -> None:
+        """Connect, and write down when what comes, until cancelled."""
+        while True:
+            try:
+                async with connect(address, compression=None, open_timeout=5, close_timeout=0.2) as connection:
+                    await connection.recv()  # a greeting: the newest, however old it is
+                    while True:
+                        self._note_arrival(address, decode(await connection.recv(decode=True))["id"])
+            except (OSError, WebSocketException):
+                await asyncio.sleep(0.05)
+
+    def _note_arrival(self, address: str, own: int) -> None:
+        now = time.monotonic()
         first = self.first_seen.setdefault(own, now)
         new = self.new.setdefault(address, {})
         if new and own <= next(reversed(new)):  # not new here
@@ -52,11 +71,11 @@ class Flow:
             self.live.setdefault(address, {})[own] = now
 
     def count_live(self, address: str, since: float) -> int:
-        """How many new snapshots came to clients of one server since then."""
+        """How many new snapshots came live to an address since then."""
         return sum(moment > since for moment in self.live.get(address, {}).values())
 
     def last_live(self, address: str, until: float) -> float | None:
-        """When the newest live one came to a client of that server, before `until`."""
+        """When the newest live one came to that address, before `until`."""
         return last_before(self.live.get(address, {}), until)
 
     def last_new(self, address: str, until: float) -> float | None:
@@ -64,7 +83,7 @@ class Flow:
         return last_before(self.new.get(address, {}), until)
 
     def first_after(self, address: str, moment: float) -> float | None:
-        """When the first one came to a client of that server after `moment`."""
+        """When the first live one came to that address after `moment`."""
         return min((one for one in self.live.get(address, {}).values() if one > moment), default=None)
 
     def longest_silence(self, start: float, end: float) -> float:
@@ -102,7 +121,7 @@ async def ask_health(server: Server) -> dict[str, Any] | None:
         async with asyncio.timeout(PATIENCE_S):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             try:
-                writer.write(b"GET /stream/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                writer.write(b"GET /stream/health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
                 answer = await reader.read()
             finally:
                 writer.close()
@@ -124,6 +143,7 @@ class HealthWatch:
 
     async def __aenter__(self) -> "HealthWatch":
         self._tasks = [asyncio.create_task(self._ask(server)) for server in self._stage.servers]
+        self._tasks += [asyncio.create_task(self._flow.witness(address)) for address in self._stage.addresses]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -137,7 +157,8 @@ class HealthWatch:
             if self._stage.is_up(server):
                 began = self._stage.began[server.stream]
                 report = await ask_health(server)
-                if self._stage.is_up(server) and asked_at > began + STARTING_S:
+                is_same = self._stage.is_up(server) and began == self._stage.began[server.stream]
+                if is_same and asked_at > began:
                     status, reasons = (report["status"], report["reasons"]) if report else (None, [])
                     self.samples.append(Sample(server.stream, began, asked_at, time.monotonic(), status, reasons))
             await asyncio.sleep(max(0.0, asked_at + SAMPLE_S - time.monotonic()))
@@ -149,13 +170,19 @@ class HealthWatch:
 
     def find_lies(self) -> list[str]:
         """Every answer that was not true, a sentence each."""
-        return [lie for sample in self.samples if (lie := self._judge(sample))]
+        return [
+            f"{lie}, {sample.asked_at - self._began:.1f} s into it ({sample.address}: {' '.join(sample.reasons)})"
+            for sample in self.samples
+            if (lie := self._judge(sample))
+        ]
 
     def _judge(self, sample: Sample) -> str | None:
         began = max(self._began, sample.began)
         # What comes while it answers may be in the answer.
         newest = self._flow.last_new(sample.address, sample.answered_at + PASSING_S)
         silent_s = sample.asked_at - max(newest or began, began)
+        if sample.status is None:
+            return f"no answer within {PATIENCE_S:g} s"
         if sample.status == "ok" and silent_s > NOT_OK * INTERVAL_S + SLACK_S:
             return f"ok after {silent_s:.1f} s without a snapshot"
         if sample.status == "degraded" and silent_s > DOWN * INTERVAL_S + SLACK_S:
