@@ -10,7 +10,7 @@ from streaming.past import Past
 from streaming.publishing.lease import LocalLease
 from streaming.publishing.outlet import Outcome, Published
 from streaming.publishing.publisher import Head, Publisher
-from tests.simulation.node import SimulatedChoices, SimulatedSources
+from tests.simulation.sources import SimulatedChoices, SimulatedSources
 
 
 class Outlet:

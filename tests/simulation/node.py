@@ -2,15 +2,12 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from channels.layers import InMemoryChannelLayer
 
-from metrics.catalogue import CATALOGUE, Group
-from metrics.choices import DEFAULT_CHOICES, Choices
 from metrics.history.writer import HistoryWriter
-from metrics.reading import Reading, Readings
 from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.client import Client
 from streaming.delivery.hub import Hub
@@ -25,45 +22,11 @@ from tests.simulation.disk import SimulatedJournal
 from tests.simulation.layer import SimulatedLayer
 from tests.simulation.process import Process
 from tests.simulation.redis import SimulatedLeaseStore, SimulatedOutlet, SimulatedPromptRedis
+from tests.simulation.sources import SimulatedChoices
 from tests.simulation.watch import Watch
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
-
-#: What all sources say, but for one number by which each snapshot differs from all others.
-READINGS = {
-    group: Reading({metric.key: metric.fallback for metric in CATALOGUE if metric.group is group}) for group in Group
-}
-
-
-class SimulatedChoices:
-    """See publisher.ReadsChoices."""
-
-    age_s = 0.0
-
-    async def read(self, patience_s: float) -> Choices:
-        await asyncio.sleep(0)  # a thread is asked
-        return DEFAULT_CHOICES
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
-
-
-class SimulatedSources:
-    """See publisher.ReadsSources. Where they are slow they take all the time they are given."""
-
-    def __init__(self, numbers: Iterator[int]) -> None:
-        self.is_slow = False
-        self._numbers = numbers
-
-    async def read(self, choices: Choices, deadline_s: float) -> Readings:
-        if self.is_slow:
-            await asyncio.sleep(deadline_s)
-        portfolio = Reading({**READINGS[Group.PORTFOLIO].values, "pnl": float(next(self._numbers))})
-        return {**READINGS, Group.PORTFOLIO: portfolio}
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
 
 
 class WatchedOutlet(LayerOutlet):

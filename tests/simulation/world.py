@@ -10,8 +10,9 @@ from tests.simulation.database import SimulatedDatabase
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import Path
-from tests.simulation.node import Node, SimulatedSources
+from tests.simulation.node import Node
 from tests.simulation.redis import SimulatedRedis
+from tests.simulation.sources import SimulatedSources
 from tests.simulation.watch import Watch
 
 #: Seconds that a process which starts waits for those who know the past.
