@@ -121,6 +121,7 @@ class Publisher:
     async def run(self) -> None:
         """Publish at every tick until cancelled."""
         await self._learn_head()
+        await self.choices.read(LEARNING_PATIENCE_S)  # not a tick of simulated values before staff's choice is known
         async with asyncio.TaskGroup() as beside:  # where one of them dies, all end, and start again
             beside.create_task(self.lease.keep())
             beside.create_task(self.history.run())
