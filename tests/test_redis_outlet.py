@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -309,7 +310,10 @@ async def interleave(url: str, steps: Steps) -> None:
                     await client.flushall()
                     chain.clear()
         assert await made[0].outlet.newest(1000) == chain
-        assert [message.previous for message in chain[1:]] == [message.id for message in chain[:-1]]
+        for before, after in pairwise(chain):
+            # Where Redis was flushed, somebody may know a newer one than it has, and goes on from that.
+            was_lost = any(name == "flush" for name, *_ in steps) and (after.previous or 0) > before.id
+            assert after.previous == before.id or was_lost
         assert terms == sorted(terms)
 
 
