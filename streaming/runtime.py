@@ -86,6 +86,7 @@ class Runtime:
         self.layer = get_channel_layer()
         self.outlet: Outlet = make_outlet(self.layer)
         self.history = HistoryReader()
+        self._publishers_history = HistoryReader()
         self.publisher: Publisher | None = None
         self.past = Past(self.outlet, self.history, self._waiting)
         self.hub = Hub(
@@ -128,7 +129,8 @@ class Runtime:
             ),
             choices=ChoiceReader(),
             sources=Sources(),
-            past=self.past,
+            # A reader of its own: the hub's may be busy with all that it recalls when a tenure begins.
+            past=Past(self.outlet, self._publishers_history, self._waiting),
             seen=self._seen,
         )
 
@@ -176,3 +178,4 @@ class Runtime:
             await publisher.aclose()
         await self.hub.aclose()
         self.history.close()
+        self._publishers_history.close()

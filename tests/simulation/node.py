@@ -70,7 +70,7 @@ class SimulatedRuntime(Runtime):
         else:
             self.layer = SimulatedLayer(world.redis, world.redis_path, process)
             self.outlet = SimulatedOutlet(self.client, self.layer)
-        self.history = SimulatedReader(world.database, self.reading)
+        self.history = self._publishers_history = SimulatedReader(world.database, self.reading)
         self.publisher: Publisher | None = None
         self.past = Past(self.outlet, self.history, self._waiting)
         self.hub = Hub(
