@@ -36,6 +36,9 @@ class Idle:
     async def run(self) -> None:
         await asyncio.Event().wait()
 
+    async def read(self, patience_s: float) -> dict[Any, Any]:
+        return {}
+
 
 class Knowing:
     """A Past; what it tells when asked the second time was stored meanwhile."""
