@@ -11,7 +11,7 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
 
-.PHONY: serve setup test faults simulate bench bench-history bench-report hooks lock format
+.PHONY: serve setup test faults simulate soak bench bench-history bench-report hooks lock format
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -53,6 +53,9 @@ simulate: .venv/installed-dev .env
 
 bench: .venv/installed-bench
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+soak: .venv/installed-dev
+	@$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
 
 bench-history: .venv/installed
 	@$(BIN)/python -m benchmarks.history
