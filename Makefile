@@ -2,6 +2,7 @@
 # make lock    renews constraints.txt                        make setup  only sets up
 # make bench   measures what a message costs, beside other servers (docs/benchmarks.md; BENCH_ARGS=--quick: 90 seconds)
 # make faults  breaks everything that can break, about 15 minutes (docs/faults.md)
+# make soak    runs one server for 30 minutes with clients that come and go
 # make simulate  draws 100,000 disasters and runs the stream through them (docs/simulation.md; SEED=…, SCHEDULES=…)
 # make hooks   has git run the quick checks before each commit, mypy before each push (CONTRIBUTING.md)
 
