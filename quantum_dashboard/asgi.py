@@ -21,7 +21,8 @@ application = ProtocolTypeRouter(
     {
         "http": SlowReaders(ProvideRuntime(http, runtime)),
         "websocket": OriginMiddleware(
-            URLRouter(make_websocket_urlpatterns(runtime.hub, runtime.start)), settings.STREAM_ALLOWED_ORIGINS
+            URLRouter(make_websocket_urlpatterns(runtime.hub, runtime.start, runtime.gate)),
+            settings.STREAM_ALLOWED_ORIGINS,
         ),
         "lifespan": Lifespan(runtime),
     }

@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, EnvValidationError, ValidationError, validate
 from redis.connection import parse_url as parse_redis_url
 
+from access.mode import Mode, decide_mode
 from quantum_dashboard import __version__
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -32,6 +33,7 @@ for name in (
     "STREAM_REPLAY",
     "MOCK_SEED",
     "STREAM_JOURNAL",
+    "ACCESS",
 ):
     if os.environ.get(name) == "":  # set to nothing, as deployment tools do, means not set
         del os.environ[name]
@@ -77,6 +79,9 @@ DEBUG: bool = env.bool("DEBUG", default=False)
 SECRET_KEY: str = env.str("SECRET_KEY", default="")
 # Host names this site answers to. The default suits a server on this machine only.
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+# Who may look: `open` (whoever gets there) or `login` (people who log in, programs with a token). Unset: open while
+# ALLOWED_HOSTS names this machine only, login as soon as it names another.
+CHOSEN_ACCESS: str | None = env.str("ACCESS", default=None, validate=validate.OneOf(list(Mode)))
 # Served over HTTPS (by nginx, say): secure cookies, HSTS, redirects from http.
 HTTPS: bool = env.bool("HTTPS", default=False)
 # Where rows are kept: sqlite:///path or postgres://user:password@host:port/name. What waits for an SQLite file that
@@ -146,6 +151,7 @@ if not SECRET_KEY:
         )
     SECRET_KEY = "development-only-" + "0" * 40
 
+ACCESS, ACCESS_REASON = decide_mode(CHOSEN_ACCESS, ALLOWED_HOSTS)
 STREAM_REPLAY = count_replay(STREAM_REPLAY_TEXT, STREAM_INTERVAL)
 
 # --- Django -----------------------------------------------------------------------------------------------------------
@@ -154,6 +160,7 @@ INSTALLED_APPS = [
     "streaming",  # before daphne: its runserver streams
     "daphne",
     "metrics",
+    "access",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -242,6 +249,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+LOGIN_URL = "admin:login"
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

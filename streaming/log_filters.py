@@ -54,8 +54,8 @@ class OncePerMinute(logging.Filter):
 
 
 class SaidElsewhere(logging.Filter):
-    """Drops Django's line for each 503: who is answered so polls, and what is wrong was said when it began."""
+    """Drops Django's line for each 401 and 503: who is answered so polls, and what is wrong was said when it began."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the answer was another one."""
-        return getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
+        return getattr(record, "status_code", None) not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE}

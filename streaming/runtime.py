@@ -12,6 +12,8 @@ from time import monotonic
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
 
+from access.gate import Gate
+from access.mode import Mode
 from metrics.choice_reader import ChoiceReader
 from metrics.history.journal import Journal
 from metrics.history.reader import HistoryReader
@@ -20,6 +22,7 @@ from metrics.history.writer import HistoryWriter
 from metrics.snapshot import EncodedSnapshot
 from metrics.sources import Sources
 from streaming.checks import Checks
+from streaming.delivery.doorkeeper import Doorkeeper
 from streaming.delivery.hub import Hub
 from streaming.garbage import GarbageCollection, tune_garbage_collection
 from streaming.loop_lag import LoopLag
@@ -95,13 +98,22 @@ class Runtime:
             past=self.past,
             on_swept=self._collect_garbage,
         )
+        # None: anybody may look, and nobody is asked who they are.
+        self.gate: Gate | None = Gate() if settings.ACCESS == Mode.LOGIN else None
+        self.doorkeeper = Doorkeeper(self.hub, self.gate) if self.gate is not None else None
         if isinstance(self.layer, FencedChannelLayer):
-            self.layer.on_reconnect = self.hub.note_reconnect
+            self.layer.on_reconnect = self._note_reconnect
         self.checks = Checks()
         self.lag = LoopLag()
         self.started_at: float | None = None  # on the loop's clock
         self._garbage = GarbageCollection()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _note_reconnect(self) -> None:
+        """What the channel layer carried while it was away is lost: snapshots, and who may not look any more."""
+        self.hub.note_reconnect()
+        if self.doorkeeper is not None:
+            self.doorkeeper.note_reconnect()
 
     def _collect_garbage(self) -> None:
         if not self.hub.is_draining:
@@ -145,6 +157,9 @@ class Runtime:
             self._begin("publisher", self._publish)
         self._begin("hub", self._deliver)
         self._begin("look at the loop", self.lag.run)
+        if self.doorkeeper is not None:
+            doorkeeper = self.doorkeeper
+            self._begin("doorkeeper", lambda: doorkeeper.run(self.layer))
 
     def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         self._tasks.append(asyncio.create_task(keep_running(name, work)))
@@ -179,3 +194,5 @@ class Runtime:
         await self.hub.aclose()
         self.history.close()
         self._publishers_history.close()
+        if self.gate is not None:
+            self.gate.close()

@@ -18,7 +18,8 @@ class AdminSession:
 
     def __init__(self, server: Server, user: str = "admin", password: str = PASSWORD) -> None:
         self.server = server
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        self.cookies = CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
         self.get("/admin/login/")
         status, page = self.post("/admin/login/?next=/admin/", username=user, password=password)
         assert status == 200, page

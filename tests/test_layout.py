@@ -29,6 +29,14 @@ LINES = {
         {"choice_reader", "history"},
         {"admin"},
     ],
+    "access": [
+        {"mode", "viewer"},
+        {"credentials"},
+        {"models"},
+        {"lookup", "announcing"},
+        {"gate", "apps"},
+        {"admin", "management"},
+    ],
     "streaming": [
         {"wire", "contract", "checks", "garbage", "loop_lag", "ending", "reasons", "apps", "log_filters"},
         {"ledger"},

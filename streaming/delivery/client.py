@@ -9,8 +9,9 @@ nobody, and what it has not got yet is kept once for all, in the recent snapshot
 import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+from access.viewer import Admission
 from streaming.delivery.sending import Sender
 from streaming.wire import Frame
 
@@ -42,6 +43,8 @@ class Client:
     """A connection's place. `after`: the id of the newest snapshot that it has (FROM_NEXT: it wants none before)."""
 
     __slots__ = ("_attendant", "after", "is_behind", "is_gone", "past_is_read", "send_now", "waiting", "was_stuck")
+    #: On what it was let in; None: anybody is.
+    admission: ClassVar[Admission | None] = None
 
     def __init__(self, send_now: Sender, attendant: Attendant, after: int) -> None:
         self.send_now = send_now
@@ -104,3 +107,13 @@ class Client:
         self.is_gone = True
         if self.waiting is not None and self.waiting is not asyncio.current_task():
             self.waiting.cancel()
+
+
+class AdmittedClient(Client):
+    """A client that was let in because of who it is: eight bytes more, where access is not open."""
+
+    __slots__ = ("admission",)
+
+    def __init__(self, send_now: Sender, attendant: Attendant, after: int, admission: Admission) -> None:
+        super().__init__(send_now, attendant, after)
+        self.admission = admission  # type: ignore[misc]  # a slot here, nothing in the class above

@@ -9,3 +9,10 @@ COME_BACK = 1012
 TRY_AGAIN_LATER = 1013
 #: Our own, after HTTP's 400: the address cannot be understood.
 BAD_REQUEST = 4400
+#: Our own, after HTTP's 401: the session or token is not, or no more, good: sign in again.
+SIGN_IN = 4401
+#: Our own, after HTTP's 403: whoever this is may not read the stream.
+MAY_NOT_READ = 4403
+
+#: What a refusal (access.viewer.RefusedError), by its status, is closed with.
+REFUSALS = {400: BAD_REQUEST, 401: SIGN_IN, 403: MAY_NOT_READ, 503: TRY_AGAIN_LATER}

@@ -14,8 +14,9 @@ from collections.abc import Callable
 
 from channels.layers import BaseChannelLayer
 
+from access.viewer import Admission
 from streaming.delivery.catch_up import CatchUp, Past, PastUnreadableError
-from streaming.delivery.client import FROM_NEXT, Client
+from streaming.delivery.client import FROM_NEXT, AdmittedClient, Client
 from streaming.delivery.close_codes import COME_BACK
 from streaming.delivery.recent import RecentSnapshots
 from streaming.delivery.sending import AsgiSend, AsgiSender, MakeSender
@@ -92,14 +93,19 @@ class Hub:
         """Times that what a client missed could not be read for it."""
         return self._catch_up.unread
 
-    def join(self, send: AsgiSend, *, since: int | None = None) -> Client:
+    def join(self, send: AsgiSend, *, since: int | None = None, admission: Admission | None = None) -> Client:
         """Add an accepted connection: it gets the newest snapshot (or all after the id `since`), then every new one.
 
-        A `since` that is ahead of this process waits for what comes after it. `send` is its ASGI send.
+        A `since` that is ahead of this process waits for what comes after it. `send` is its ASGI send; `admission`: on
+        what it was let in (None: anybody is).
         """
         sender = self.make_sender(send)
         self.sender = sender.name
-        client = Client(sender, self._catch_up, FROM_NEXT if since is None else since)
+        after = FROM_NEXT if since is None else since
+        if admission is None:
+            client = Client(sender, self._catch_up, after)
+        else:
+            client = AdmittedClient(sender, self._catch_up, after, admission)
         self.clients.add(client)
         latest = self.recent.latest
         if latest is None:
@@ -113,6 +119,10 @@ class Hub:
             else:
                 self._catch_up.enter(client)
         return client
+
+    async def refuse(self, send: AsgiSend, code: int, reason: str) -> None:
+        """Close an accepted connection, with `code`, without anything having been sent to it."""
+        await Client(self.make_sender(send), self._catch_up, FROM_NEXT).close(code, reason)
 
     def leave(self, client: Client) -> None:
         """Remove a connection; nothing of it stays behind. Removing it again does nothing."""

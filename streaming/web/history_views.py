@@ -12,11 +12,13 @@ from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from access.viewer import Scope
 from metrics.history.export import export_csv, export_json
 from metrics.history.export_gate import RETRY_AFTER_S, TooManyExportsError
 from metrics.history.response import answer_with, format_for_files
 from metrics.models import SnapshotRecord, SourceSwitch
 from metrics.snapshot import to_ms
+from streaming.web.admission import admits
 from streaming.web.history_query import BadQueryError, HistoryQuery, parse_query
 from streaming.web.provide import runtime_of
 
@@ -25,6 +27,7 @@ CONTENT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 
 @csrf_exempt
 @require_safe
+@admits(Scope.STREAM)
 async def latest(request: HttpRequest) -> HttpResponseBase:
     """The newest snapshot, the very bytes that the stream carries; 503 before the first one."""
     frame = runtime_of(request).hub.recent.latest
@@ -38,6 +41,7 @@ async def latest(request: HttpRequest) -> HttpResponseBase:
 
 @csrf_exempt
 @require_safe
+@admits(Scope.HISTORY)
 async def history(request: HttpRequest) -> HttpResponseBase:
     """Snapshots or summaries of a range of time, and the switches of sources in it (see docs/http.md)."""
     try:

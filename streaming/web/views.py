@@ -9,12 +9,15 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from access.viewer import RefusedError, Scope
 from streaming.health import report_health
+from streaming.web.admission import admits_people, find_viewer
 from streaming.web.page import PREFERENCES, RANGES, describe_page, page_groups, page_modules
 from streaming.web.provide import runtime_of
 
 
 @require_safe
+@admits_people
 @cache_control(no_cache=True, private=True)  # it carries the server's clock; `no-store` would forbid going back to it
 async def dashboard(request: HttpRequest) -> HttpResponse:
     """The live page. Its cards follow from the catalogue; no database is asked."""
@@ -35,9 +38,14 @@ async def dashboard(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 async def health(request: HttpRequest) -> HttpResponse:
-    """Health as JSON: 200 for ok and degraded, 503 for down."""
+    """Health as JSON: 200 for ok and degraded, 503 for down. Who may not look is told the status and the age only."""
     report = await report_health(runtime_of(request))
-    return JsonResponse(report, status=503 if report["status"] == "down" else 200)
+    status = 503 if report["status"] == "down" else 200
+    try:
+        await find_viewer(request, Scope.HEALTH)
+    except RefusedError:
+        report = {"status": report["status"], "age": report["age"]}
+    return JsonResponse(report, status=status)
 
 
 @csrf_exempt

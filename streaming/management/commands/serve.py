@@ -62,5 +62,6 @@ class Command(BaseCommand):
             f"Stream     ws://{where}/stream/live\n"
             f"Health     http://{where}/stream/health\n"
             f"Admin      http://{where}/admin/\n"
+            f"Access     {settings.ACCESS}: {settings.ACCESS_REASON}\n"
         )
         self.stdout.flush()

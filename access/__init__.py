@@ -1,0 +1,1 @@
+"""Who may look: people who logged in, programs with a token. Imports nothing of `streaming`."""

@@ -1,0 +1,16 @@
+"""Django's handle on this app."""
+
+from django.apps import AppConfig
+
+
+class AccessConfig(AppConfig):
+    """Access: who may look at the dashboard, and who did what about it."""
+
+    name = "access"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Have every change of who may look announced."""
+        from access import announcing
+
+        announcing.connect()

@@ -1,0 +1,55 @@
+"""Who looks, and what they may see."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What may be read."""
+
+    STREAM = "stream"
+    HISTORY = "history"
+    HEALTH = "health"
+    METRICS = "metrics"
+
+
+EVERYTHING = frozenset(Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks. `name` is for people and for the record; `user_id` is None for whoever has none."""
+
+    name: str
+    scopes: frozenset[Scope] = EVERYTHING
+    user_id: int | None = None
+
+
+#: Where access is open nobody asks who somebody is.
+ANYBODY = Viewer("anybody")
+
+
+@dataclass(eq=False, slots=True, weakref_slot=True)
+class Admission:
+    """That somebody was let in, shared by all of their connections, until it ends.
+
+    It depends on `keys` (`session:…`, `user:7`, `token:12`): where something about one of them changes it is looked at
+    again. `expires_at`: Unix seconds; None: never.
+    """
+
+    viewer: Viewer
+    keys: frozenset[str] = field(default_factory=frozenset)
+    expires_at: float | None = None
+    used_at: float = 0.0  # Unix seconds
+    is_over: bool = False
+
+
+class RefusedError(Exception):
+    """Somebody is not let in. `status`: as in HTTP (401: say who you are; 403: you may not; 400: not like that).
+
+    The message is a clause of 120 bytes at most: WebSockets take no longer reason (RFC 6455, section 5.5).
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status

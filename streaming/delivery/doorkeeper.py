@@ -1,0 +1,102 @@
+"""Closes the connections of those who may not look any more: in every process, within a second.
+
+What changed is told through the channel layer (`access.announcing`), which may lose it: so all are looked at again each
+minute, and when the layer was away.
+"""
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+
+from channels.layers import BaseChannelLayer
+
+from access.announcing import GROUP
+from access.gate import Gate
+from access.viewer import Admission, RefusedError
+from streaming.delivery.close_codes import REFUSALS
+from streaming.delivery.hub import Hub
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two looks at everybody, and at what has expired.
+LOOK_EVERY_S = 60.0
+EXPIRE_EVERY_S = 0.5
+#: Seconds until a question that the database did not answer is asked again.
+RETRY_S = 1.0
+
+
+class Doorkeeper:
+    """One process's."""
+
+    def __init__(self, hub: Hub, gate: Gate) -> None:
+        """`hub`: whose clients they are. `gate`: who let them in."""
+        self._hub = hub
+        self._gate = gate
+        self.closed = 0  # connections, since the start
+        self._may_lack_some = asyncio.Event()
+
+    def note_reconnect(self) -> None:
+        """The channel layer lost its connection and has it again: look at everybody."""
+        self._may_lack_some.set()
+
+    async def run(self, layer: BaseChannelLayer) -> None:
+        """Listen to what changes, until cancelled. Raises what the channel layer raises."""
+        channel = await layer.new_channel()
+        await layer.group_add(GROUP, channel)
+        await self._look_again(None)  # at what was lost before
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self._look_at_all(layer, channel))
+            beside.create_task(self._expire())
+            while True:
+                message = await layer.receive(channel)
+                await self._look_again(message["keys"])
+
+    async def _look_again(self, keys: list[str] | None) -> None:
+        """Close those of whom the database says that they may not look any more; ask until it says anything."""
+        while True:
+            try:
+                await self._close(await self._gate.look_again(keys))
+                return
+            except RefusedError:
+                await asyncio.sleep(RETRY_S)
+                keys = None
+
+    async def _look_at_all(self, layer: BaseChannelLayer, channel: str) -> None:
+        """Each minute, and after a reconnect: look at everybody, say which tokens were used, stay in the group."""
+        while True:
+            began = time.time()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._may_lack_some.wait()
+            self._may_lack_some.clear()
+            self._note_connected()
+            await self._gate.note_used(began)
+            await self._look_again(None)
+            await layer.group_add(GROUP, channel)
+
+    def _note_connected(self) -> None:
+        """Whoever has a connection open looks on."""
+        now = time.time()
+        for admission in {client.admission for client in self._hub.clients}:
+            if admission is not None:
+                admission.used_at = now
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRE_EVERY_S)
+            await self._close(self._gate.expire())
+
+    async def _close(self, ended: list[tuple[Admission, RefusedError]]) -> None:
+        """Close the connections of those whose admission has ended; nothing more is sent to them from here on."""
+        if not ended:
+            return
+        refusals = dict(ended)
+        closing = []
+        for client in tuple(self._hub.clients):
+            refusal = refusals.get(client.admission) if client.admission is not None else None
+            if refusal is not None:
+                self._hub.leave(client)
+                closing.append(client.close(REFUSALS[refusal.status], str(refusal)))
+        self.closed += len(closing)
+        await asyncio.gather(*closing)
