@@ -10,7 +10,8 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have every change of who may look announced."""
-        from access import announcing
+        """Have every change of who may look announced, and what happened written down."""
+        from access import announcing, record
 
         announcing.connect()
+        record.connect()

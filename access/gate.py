@@ -8,14 +8,14 @@ stays in: nothing that could end that can have been written.
 import asyncio
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
 from weakref import WeakValueDictionary
 
 from django.db import Error as DatabaseError
 
 from access.credentials import Credential
-from access.lookup import Found, look_up, note_used
+from access.lookup import SIGN_IN_AGAIN, Found, look_up, note_used
 from access.viewer import Admission, RefusedError
 from metrics.database_thread import DatabaseThread
 
@@ -32,12 +32,14 @@ FRESH_S = 60.0
 class Gate:
     """One process's: knows who is in."""
 
-    def __init__(self, *, wall: Callable[[], float] = time.time) -> None:
-        """`wall`: Unix seconds."""
+    def __init__(self, *, most_connections: int = 50, wall: Callable[[], float] = time.time) -> None:
+        """`most_connections`: that one viewer may have open. `wall`: Unix seconds."""
+        self._most_connections = most_connections
         self._wall = wall
         self._thread = DatabaseThread("access")
         self._admissions: WeakValueDictionary[Credential, Admission] = WeakValueDictionary()
         self._remembered: OrderedDict[Credential, tuple[float, Admission]] = OrderedDict()
+        self._connections: Counter[str] = Counter()  # open ones, by viewer
         self._looks = 0  # how often something was looked at again
         self.is_unanswered = False
 
@@ -55,6 +57,21 @@ class Gate:
                 admission = self._remember(credential, found)
         admission.used_at = self._wall()
         return admission
+
+    def enter(self, admission: Admission) -> None:
+        """Count a connection that is opened. Raises RefusedError: 401 for one that has ended, 429 for one too many."""
+        if admission.is_over:
+            raise RefusedError(401, SIGN_IN_AGAIN)
+        if self._connections[admission.viewer.key] >= self._most_connections:
+            raise RefusedError(429, f"{self._most_connections} connections are open already: close some")
+        self._connections[admission.viewer.key] += 1
+
+    def leave(self, admission: Admission) -> None:
+        """Count a connection that has ended, once for each that entered."""
+        key = admission.viewer.key
+        self._connections[key] -= 1
+        if not self._connections[key]:
+            del self._connections[key]
 
     def _recall(self, credential: Credential) -> Admission | None:
         """Who was let in with this before, and still is."""

@@ -69,7 +69,7 @@ def admit_user(user: Any, key: str, expire_date: datetime) -> Admission | Refuse
         name = user.get_username()
         return RefusedError(403, f"{name:.40} may not look at this dashboard: ask staff for the group Viewer")
     keys = frozenset({f"session:{key}", f"user:{user.pk}"})
-    return Admission(Viewer(user.get_username(), user_id=user.pk), keys, expire_date.timestamp())
+    return Admission(Viewer(user.get_username(), f"user:{user.pk}"), keys, expire_date.timestamp())
 
 
 def look_up_tokens(digests: Collection[str]) -> Found:
@@ -97,8 +97,8 @@ def admit_token(token: Any) -> Admission | RefusedError:
         )
     scopes = frozenset(Scope(scope) for scope in token.scopes if scope in set(Scope))
     expires_at = token.expires_at.timestamp() if token.expires_at else None
-    keys = frozenset({f"token:{token.pk}", f"user:{token.owner_id}"})
-    return Admission(Viewer(f"token {token.name}", scopes, token.owner_id), keys, expires_at)
+    viewer = Viewer(f"token {token.name}", f"token:{token.pk}", scopes)
+    return Admission(viewer, frozenset({viewer.key, f"user:{token.owner_id}"}), expires_at)
 
 
 def note_used(token_ids: Collection[int]) -> None:

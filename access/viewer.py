@@ -18,11 +18,11 @@ EVERYTHING = frozenset(Scope)
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks. `name` is for people and for the record; `user_id` is None for whoever has none."""
+    """Who looks. `name` is for people and for the record; `key` says who it is (`user:7`, `token:12`)."""
 
     name: str
+    key: str = ""
     scopes: frozenset[Scope] = EVERYTHING
-    user_id: int | None = None
 
 
 #: Where access is open nobody asks who somebody is.
@@ -33,7 +33,7 @@ ANYBODY = Viewer("anybody")
 class Admission:
     """That somebody was let in, shared by all of their connections, until it ends.
 
-    It depends on `keys` (`session:…`, `user:7`, `token:12`): where something about one of them changes it is looked at
+    It depends on `keys` (`session:…`, `user:7`, `token:12`): where something about one of them changes, it is looked at
     again. `expires_at`: Unix seconds; None: never.
     """
 
@@ -45,7 +45,7 @@ class Admission:
 
 
 class RefusedError(Exception):
-    """Somebody is not let in. `status`: as in HTTP (401: say who you are; 403: you may not; 400: not like that).
+    """Somebody is not let in. `status`: as in HTTP (401: say who you are; 403: you may not; 429: too many).
 
     The message is a clause of 120 bytes at most: WebSockets take no longer reason (RFC 6455, section 5.5).
     """

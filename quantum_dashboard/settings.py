@@ -34,6 +34,7 @@ for name in (
     "MOCK_SEED",
     "STREAM_JOURNAL",
     "ACCESS",
+    "AUDIT_LOG",
 ):
     if os.environ.get(name) == "":  # set to nothing, as deployment tools do, means not set
         del os.environ[name]
@@ -82,6 +83,19 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.
 # Who may look: `open` (whoever gets there) or `login` (people who log in, programs with a token). Unset: open while
 # ALLOWED_HOSTS names this machine only, login as soon as it names another.
 CHOSEN_ACCESS: str | None = env.str("ACCESS", default=None, validate=validate.OneOf(list(Mode)))
+# How many reverse proxies of yours stand before the servers: their X-Forwarded-For is believed, nobody else's.
+TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", default=0, validate=validate.Range(0, 10))
+# How many connections to the stream one person or token may have open, to each process.
+STREAM_CONNECTIONS_PER_VIEWER: int = env.int("STREAM_CONNECTIONS_PER_VIEWER", default=50, validate=validate.Range(1))
+# A file to which each line of the record (who logged in, switched, exported) goes as JSON, too. Unset: none.
+AUDIT_LOG: Path | None = env.path("AUDIT_LOG", default=None)
+# How long the record is kept in the database: 365d, 36h, or seconds.
+try:
+    AUDIT_RETENTION: timedelta = env.timedelta(
+        "AUDIT_RETENTION", default=timedelta(days=365), validate=longer_than_nothing
+    )
+except OverflowError:
+    raise ImproperlyConfigured("AUDIT_RETENTION is too long: use 365d, 36h, or seconds.") from None
 # Served over HTTPS (by nginx, say): secure cookies, HSTS, redirects from http.
 HTTPS: bool = env.bool("HTTPS", default=False)
 # Where rows are kept: sqlite:///path or postgres://user:password@host:port/name. What waits for an SQLite file that
@@ -296,7 +310,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
@@ -312,7 +326,19 @@ LOGGING = {
         "django.channels.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "channels_redis.pubsub": {"filters": ["once_per_minute"]},  # while Redis is away: a traceback every second
         "uvicorn.error": {"filters": ["once_per_minute"]},  # a client's bad UTF-8: a traceback each time
+        "access": {"level": LOG_LEVEL},
         "metrics": {"level": LOG_LEVEL},
         "streaming": {"level": LOG_LEVEL},
     },
 }
+if AUDIT_LOG:
+    LOGGING["formatters"]["as_it_is"] = {"format": "%(message)s"}
+    LOGGING["handlers"]["audit"] = {
+        "class": "logging.handlers.WatchedFileHandler",  # log rotation may move it away
+        "filename": AUDIT_LOG,
+        "formatter": "as_it_is",
+        "delay": True,
+    }
+    LOGGING["loggers"]["access.record.lines"] = {"handlers": ["audit"], "level": "INFO", "propagate": False}
+else:
+    LOGGING["loggers"]["access.record.lines"] = {"level": "CRITICAL"}

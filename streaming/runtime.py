@@ -54,6 +54,13 @@ def make_outlet(layer: BaseChannelLayer) -> Outlet:
     return RedisOutlet(settings.REDIS_URL, layer) if settings.REDIS_URL else LayerOutlet(layer)
 
 
+def make_gate() -> Gate | None:
+    """Who lets viewers in; None where access is open."""
+    if settings.ACCESS == Mode.OPEN:
+        return None
+    return Gate(most_connections=settings.STREAM_CONNECTIONS_PER_VIEWER)
+
+
 def is_layer_shared() -> bool:
     """Whether other processes can be reached through the channel layer."""
     return not isinstance(get_channel_layer(), InMemoryChannelLayer)
@@ -99,7 +106,7 @@ class Runtime:
             on_swept=self._collect_garbage,
         )
         # None: anybody may look, and nobody is asked who they are.
-        self.gate: Gate | None = Gate() if settings.ACCESS == Mode.LOGIN else None
+        self.gate: Gate | None = make_gate()
         self.doorkeeper = Doorkeeper(self.hub, self.gate) if self.gate is not None else None
         if isinstance(self.layer, FencedChannelLayer):
             self.layer.on_reconnect = self._note_reconnect

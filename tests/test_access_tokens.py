@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from tests.admin_session import AdminSession
 from tests.conftest import end
 from tests.processes import Redis, Server, wait_until
 
-LOGIN = {"ACCESS": "login"}
+#: Connections of one viewer.
+MOST = 8
+LOGIN = {"ACCESS": "login", "STREAM_CONNECTIONS_PER_VIEWER": str(MOST)}
 READ_BY_VIEWERS = ("/stream/latest", "/stream/history")
 
 
@@ -181,6 +184,27 @@ print(AccessToken(name="t", owner=User.objects.get(username="admin"), expires_at
     token = run_in_shell(servers[0], code).split()[-1]
     with connect(servers[0], token) as connection:
         assert close_of(connection)[0] == 4401
+
+
+def test_a_viewer_has_so_many_connections_and_no_more(servers: list[Server]) -> None:
+    token = make_token(servers[0])
+    for server in servers:
+        open_ones = [connect(server, token) for _ in range(MOST)]
+        for connection in open_ones:
+            connection.recv(timeout=20)
+        with connect(server, token) as one_more:
+            code, reason = close_of(one_more)
+        assert (code, reason) == (4429, f"{MOST} connections are open already: close some")
+        open_ones.pop().close()
+        wait_until(partial(lets_in, server, token))  # the place is free again
+        for connection in open_ones:
+            connection.close()
+
+
+def lets_in(server: Server, token: str) -> bool:
+    with connect(server, token) as connection, suppress(ConnectionClosedError):
+        return bool(connection.recv(timeout=20))
+    return False
 
 
 def test_logging_out_closes_what_hung_on_the_session(servers: list[Server]) -> None:

@@ -30,10 +30,10 @@ LINES = {
         {"admin"},
     ],
     "access": [
-        {"mode", "viewer"},
+        {"mode", "viewer", "address"},
         {"credentials"},
         {"models"},
-        {"lookup", "announcing"},
+        {"lookup", "announcing", "record"},
         {"gate", "apps"},
         {"admin", "management"},
     ],

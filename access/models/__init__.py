@@ -1,5 +1,6 @@
-"""What the database keeps of who may look."""
+"""What the database keeps of who may look, and of what they did."""
 
 from access.models.access_token import AccessToken
+from access.models.record_entry import RecordEntry
 
-__all__ = ["AccessToken"]
+__all__ = ["AccessToken", "RecordEntry"]

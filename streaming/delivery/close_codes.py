@@ -14,5 +14,8 @@ SIGN_IN = 4401
 #: Our own, after HTTP's 403: whoever this is may not read the stream.
 MAY_NOT_READ = 4403
 
+#: Our own, after HTTP's 429: whoever this is has too many connections open.
+TOO_MANY = 4429
+
 #: What a refusal (access.viewer.RefusedError), by its status, is closed with.
-REFUSALS = {400: BAD_REQUEST, 401: SIGN_IN, 403: MAY_NOT_READ, 503: TRY_AGAIN_LATER}
+REFUSALS = {400: BAD_REQUEST, 401: SIGN_IN, 403: MAY_NOT_READ, 429: TOO_MANY, 503: TRY_AGAIN_LATER}

@@ -7,7 +7,6 @@ from urllib.parse import parse_qs
 
 from access.credentials import find_subprotocol, read_credential
 from access.gate import Gate
-from access.lookup import SIGN_IN_AGAIN
 from access.viewer import Admission, RefusedError, Scope
 from metrics.catalogue import InvalidValueError
 from metrics.parsing import parse_number
@@ -77,8 +76,11 @@ class LiveConsumer(LeanWebsocketConsumer):
             admission, refusal = await self._ask(self._gate)
         await self._hub.is_ready.wait()
         await self.accept(choose_subprotocol(self.scope["subprotocols"]))
-        if admission is not None and admission.is_over:
-            refusal = RefusedError(401, SIGN_IN_AGAIN)
+        if self._gate is not None and admission is not None:
+            try:
+                self._gate.enter(admission)
+            except RefusedError as error:
+                refusal = error
         if refusal is not None:
             await self._hub.refuse(self.base_send, REFUSALS[refusal.status], str(refusal))
             return
@@ -103,4 +105,6 @@ class LiveConsumer(LeanWebsocketConsumer):
         """Leave the hub."""
         if self._client is not None:
             self._hub.leave(self._client)
+            if self._gate is not None and self._client.admission is not None:
+                self._gate.leave(self._client.admission)
             logger.info("Client disconnected (%d now).", len(self._hub.clients))

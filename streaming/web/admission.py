@@ -40,6 +40,7 @@ def admits(scope: Scope) -> Callable[[View], View]:
                 viewer = await find_viewer(request, scope)
             except RefusedError as refusal:
                 return refuse(refusal)
+            request.viewer = viewer  # type: ignore[attr-defined]
             return keep_private(await view(request), viewer)
 
         return admitting

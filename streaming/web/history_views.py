@@ -12,7 +12,9 @@ from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from access.viewer import Scope
+from access.models.record_entry import Event
+from access.record import note_if_possible
+from access.viewer import ANYBODY, Scope, Viewer
 from metrics.history.export import export_csv, export_json
 from metrics.history.export_gate import RETRY_AFTER_S, TooManyExportsError
 from metrics.history.response import answer_with, format_for_files
@@ -67,6 +69,8 @@ def answer(request: HttpRequest) -> HttpResponseBase:
     if request.method == "HEAD":  # nothing is read of what nobody would get
         response: HttpResponseBase = StreamingHttpResponse((), content_type=CONTENT_TYPES[query.format])
     else:
+        if query.format == "csv":
+            note_export(request, query)
         export = export_json if query.format == "json" else export_csv
         response = answer_with(export(query.start, query.end, query.step_s), CONTENT_TYPES[query.format])
     if query.format == "csv":
@@ -74,6 +78,14 @@ def answer(request: HttpRequest) -> HttpResponseBase:
         response["Content-Disposition"] = f'attachment; filename="{name}"'
     validate_by(response, etag)
     return response
+
+
+def note_export(request: HttpRequest, query: HistoryQuery) -> None:
+    """Put into the record who exports what, where it is known who it is (blocking)."""
+    viewer: Viewer = request.viewer  # type: ignore[attr-defined]
+    if viewer is not ANYBODY:
+        about = f"history as CSV, {format_for_files(query.start)} to {format_for_files(query.end)}"
+        note_if_possible(Event.EXPORTED, viewer.name, about, request)
 
 
 def find_etag(query: HistoryQuery) -> str:

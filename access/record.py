@@ -1,0 +1,122 @@
+"""The record: who logged in, failed, made or revoked what, changed what, exported what.
+
+It is written where it happens, in the transaction of what it tells. A copy goes as a line of JSON to AUDIT_LOG, where
+that is set: a file, or a pipe to wherever logs are collected.
+"""
+
+import json
+import logging
+import time
+from typing import Any
+
+from django.conf import settings
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db import Error as DatabaseError
+from django.db.models import Q
+from django.db.models.signals import post_delete, post_save
+from django.http import HttpRequest
+from django.utils import timezone
+
+from access.address import address_of
+from access.models import AccessToken, RecordEntry
+from access.models.record_entry import Event
+
+logger = logging.getLogger(__name__)
+#: What goes to AUDIT_LOG.
+lines = logging.getLogger("access.record.lines")
+
+#: Seconds between two times that what is too old is deleted.
+PRUNE_EVERY_S = 3600.0
+_next_prune = [0.0]
+
+DONE = {ADDITION: "added", CHANGE: "changed", DELETION: "deleted"}
+
+
+def note(what: Event, who: str, about: str = "", request: HttpRequest | None = None) -> None:
+    """Add a line to the record (blocking). Raises django.db.Error."""
+    entry = RecordEntry(who=who[:150], what=what, about=about[:500], address=address_of(request) if request else "")
+    entry.save()
+    lines.info(
+        json.dumps(
+            {
+                "time": entry.time.isoformat(timespec="milliseconds"),
+                "who": entry.who,
+                "what": entry.what,
+                "about": entry.about,
+                "address": entry.address,
+            }
+        )
+    )
+    if time.monotonic() >= _next_prune[0]:
+        _next_prune[0] = time.monotonic() + PRUNE_EVERY_S
+        RecordEntry.objects.filter(time__lt=timezone.now() - settings.AUDIT_RETENTION).delete()
+
+
+def note_if_possible(what: Event, who: str, about: str = "", request: HttpRequest | None = None) -> None:
+    """Add a line (blocking); where the database does not take it, only log it: what happened goes on."""
+    try:
+        note(what, who, about, request)
+    except DatabaseError as error:
+        logger.error("Not in the record, for the database does not take it (%s): %s %s %s.", error, who, what, about)
+
+
+def connect() -> None:
+    """Write down from now on what Django tells of."""
+    user_logged_in.connect(note_login, dispatch_uid="record")
+    user_logged_out.connect(note_logout, dispatch_uid="record")
+    user_login_failed.connect(note_failure, dispatch_uid="record")
+    post_save.connect(note_admin, sender=LogEntry, dispatch_uid="record")
+    post_delete.connect(note_deletion, sender=get_user_model(), dispatch_uid="record")
+    post_save.connect(note_token, sender=AccessToken, dispatch_uid="record")
+
+
+def note_login(user: Any, request: HttpRequest | None = None, **_: Any) -> None:
+    """Somebody logged in."""
+    note_if_possible(Event.LOGGED_IN, user.get_username(), request=request)
+
+
+def note_logout(user: Any, request: HttpRequest | None = None, **_: Any) -> None:
+    """Somebody logged out."""
+    if user is not None:
+        note_if_possible(Event.LOGGED_OUT, user.get_username(), request=request)
+
+
+def note_failure(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+    """Somebody could not log in. What they gave as their name is told where there is such a user, and only there.
+
+    Else it may be anything: the password, by mistake.
+    """
+    given = str(credentials.get("username") or credentials.get("login") or credentials.get("email") or "")
+    users: Any = get_user_model().objects
+    try:
+        is_known = users.filter(Q(username=given) | Q(email__iexact=given)).exists() if given else False
+    except DatabaseError:
+        is_known = False
+    who = given if is_known else ""
+    note_if_possible(Event.LOGIN_FAILED, who, "" if is_known else "no such user", request)
+    logger.warning("A login failed (%s, from %s).", who or "no such user", address_of(request) if request else "here")
+
+
+def note_admin(instance: Any, created: bool, **_: Any) -> None:
+    """Somebody changed something in the admin; Django's own log of it goes when its user goes."""
+    kind = instance.content_type
+    if created and (kind is None or kind.model_class() is not AccessToken):  # those are told of below
+        about = f"{DONE.get(instance.action_flag, 'changed')} {kind or 'something'} {instance.object_repr}"
+        change = instance.get_change_message()
+        note(Event.CHANGED, instance.user.get_username(), f"{about}: {change}".removesuffix(": "))
+
+
+def note_deletion(instance: Any, **_: Any) -> None:
+    """A user was deleted, by whichever way."""
+    note(Event.CHANGED, "", f"deleted user {instance.get_username()}")
+
+
+def note_token(instance: Any, created: bool, update_fields: Any = None, **_: Any) -> None:
+    """A token was made or revoked."""
+    about = f"{instance}, owner {instance.owner.get_username()}, reads {', '.join(instance.scopes)}"
+    if created:
+        note(Event.TOKEN_MADE, instance.owner.get_username(), about)
+    elif update_fields and "revoked_at" in update_fields:
+        note(Event.TOKEN_REVOKED, instance.owner.get_username(), about)
