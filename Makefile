@@ -12,7 +12,7 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
 
-.PHONY: serve setup test faults simulate soak bench bench-history bench-report hooks lock format
+.PHONY: serve setup test faults simulate soak bench bench-history bench-resume bench-report hooks lock format
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -60,6 +60,9 @@ soak: .venv/installed-dev
 
 bench-history: .venv/installed
 	@$(BIN)/python -m benchmarks.history
+
+bench-resume: .venv/installed
+	@$(BIN)/python -m benchmarks.resume $(RESUME_ARGS)
 
 bench-report: .venv/installed-bench
 	@$(BIN)/python -m benchmarks.report
