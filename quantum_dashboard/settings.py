@@ -98,7 +98,8 @@ METRICS_REDIS_URL: str = env.str(
 STREAM_INTERVAL: float = env.float("STREAM_INTERVAL", default=3.0, validate=validate.Range(0.05, 3600))
 # What amounts are in, as its ISO 4217 code (EUR, USD, JPY): the page shows its sign. Unset: plain numbers.
 CURRENCY: str = env.str("CURRENCY", default="", validate=currency_code)
-# Sites (besides this one) whose pages may open the stream; * for all. Programs without an Origin are always let in.
+# Sites (besides this one) whose pages may open the stream and read history; * for all. Programs, which send no Origin,
+# are always let in.
 STREAM_ALLOWED_ORIGINS: list[str] = env.list("STREAM_ALLOWED_ORIGINS", default=[], validate=lambda v: [*map(origin, v)])
 # Whether server processes publish too (where REDIS_URL is shared, one of all publishers holds the lease).
 STREAM_PUBLISHER: bool = env.bool("STREAM_PUBLISHER", default=True)
@@ -173,6 +174,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "streaming.web.cross_origin.CrossOrigin",
     "streaming.web.health_first.HealthFirst",
     "servestatic.middleware.ServeStaticMiddleware",
     # Pads each answer at random, and Django's CSRF tokens differ each time: compressing gives nothing away (BREACH).
