@@ -292,6 +292,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],  # the favicon that shows the state
         "connect-src": [SELF],
         "manifest-src": [SELF],
+        "worker-src": [SELF],
         "base-uri": [NONE],
         "form-action": [SELF],  # the admin's forms
         "frame-ancestors": [NONE],
