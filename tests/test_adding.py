@@ -56,10 +56,11 @@ def manage(server: Server, *words: str) -> str:
 
 def declare(server: Server) -> None:
     """Add the group after the last one, and both metrics after the last one."""
-    catalogue = server.project / "metrics/catalogue.py"
-    text, count = re.subn(r'(    PORTFOLIO = "portfolio".*\n)', rf"\1{GROUP}", catalogue.read_text())
+    groups, catalogue = (server.project / "metrics" / name for name in ("group.py", "catalogue.py"))
+    text, count = re.subn(r'(    PORTFOLIO = "portfolio".*\n)', rf"\1{GROUP}", groups.read_text())
     assert count == 1
-    start, rest = text.split("\n)\n\nMETRICS", 1)
+    groups.write_text(text)
+    start, rest = catalogue.read_text().split("\n)\n\nMETRICS", 1)
     catalogue.write_text(f"{start}\n{METRICS})\n\nMETRICS{rest}")
 
 
@@ -85,7 +86,7 @@ def test_one_declaration_and_a_generated_migration_add_a_group_and_metrics(serve
         for address in (server.stream, f"{server.stream}?since={old[0]['id']}"):
             said = manage(server, "check_stream", address, "--messages", "3")
             assert "3 messages, contract kept" in said
-            assert len(re.findall(r"drawdown (?:\d\.\d{3}|— \(missing\))  fills (?:\d+|— \(missing\))", said)) == 3
+            assert len(re.findall(r"drawdown (?:\d\.\d+|— \(missing\))  fills (?:\d+|— \(missing\))", said)) == 3
     finally:
         end(server)
     assert "Traceback" not in server.output

@@ -86,7 +86,7 @@ class Columns:
         lines = (
             (
                 METRICS[key].label,
-                METRICS[key].show(value, with_unit=True),
+                METRICS[key].show(value, with_unit=True, currency=settings.CURRENCY),
                 f" {reading.problems[key]}" if key in reading.problems else note,
             )
             for key, value in reading.values.items()

@@ -70,7 +70,7 @@ def page_groups() -> list[dict[str, Any]]:
 
 
 def describe_page(interval: float, latest: Frame | None, latest_age: float | None = None) -> dict[str, Any]:
-    """The page's data block: seconds between snapshots, this server's clock, groups, metrics, ranges and preferences.
+    """The page's data block: seconds between snapshots, currency, this server's clock, groups, metrics and controls.
 
     And the newest snapshot, so that the page shows numbers before its WebSocket is open, with the seconds since it came
     to this process. None: it never came, it was recalled from history, and the page does not call it live.
@@ -78,6 +78,7 @@ def describe_page(interval: float, latest: Frame | None, latest_age: float | Non
     groups = page_groups()
     return {
         "interval": interval,
+        "currency": settings.CURRENCY,
         "served": time.time(),
         "latest": json.loads(latest.text) if latest else None,
         "latestAge": latest_age if latest else None,
@@ -95,7 +96,11 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "group": metric.group.value,
         "label": metric.label,
         "unit": metric.unit,
-        "decimals": metric.decimals,
+        "isPercent": metric.is_percent,
+        "decimals": metric.decimals_for_people,
+        "warn": metric.thresholds.warn,
+        "critical": metric.thresholds.critical,
+        "worse": metric.thresholds.worse.value,
         "type": metric.type.__name__,
         "isHero": metric.is_hero,
         "isSigned": metric.is_signed,
