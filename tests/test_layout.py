@@ -21,7 +21,7 @@ APPS = {
 #: lines before its own, never from a neighbour in its line.
 LINES = {
     "metrics": [
-        {"catalogue", "inquiry", "kept_connection"},
+        {"catalogue", "inquiry", "kept_connection", "ranges"},
         {"database_thread", "database_errors"},
         {"choices", "first_choices", "parsing", "reading"},
         {"snapshot", "apps"},

@@ -69,7 +69,7 @@ class Candidate:
     @property
     def ages(self) -> str:
         """How old the values are: since they were published, and by what their producer says."""
-        published = "" if self.published_age_s is None else f"published {self.published_age_s:,.1f} s ago"
+        published = "" if self.published_age_s is None else f"published {describe_seconds(self.published_age_s)} ago"
         return ", ".join(filter(None, (published, self.age)))
 
 
@@ -169,4 +169,13 @@ def describe_age(group: Group, kind: SourceKind, reading: Reading, now_s: float,
         return "no answer"
     if reading.observed is None:
         return f"no age: no valid {heartbeat_key(group)}"
-    return f"written {now_s - reading.observed:,.1f} s ago"
+    return f"written {describe_seconds(now_s - reading.observed)} ago"
+
+
+def describe_seconds(seconds: float) -> str:
+    """A duration as people say it; of a clock that is ahead it is negative."""
+    if abs(seconds) < 2 * 60:
+        return f"{seconds:.1f} s"
+    if abs(seconds) < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:,.0f} h"

@@ -15,12 +15,15 @@ LONGEST_RAW = 64
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What is wrong with one metric (or, without a `label`, with the whole source)."""
+    """What is wrong with one metric (or, without a `label`, with the whole source).
+
+    `raw` is what Redis holds at the first of `keys`; without it, none of them exists.
+    """
 
     label: str
     problem: str
     text: str = ""
-    key: str = ""
+    keys: tuple[str, ...] = ()
     raw: str = ""
     allowed: str = ""
 
@@ -57,12 +60,9 @@ def explain_keys(problems: Mapping[str, Problem], answers: Mapping[str, Answer])
         if problem is Problem.STALE or not answers:
             continue
         key = find_key(metric, answers)
-        text = ""
-        if answers[key] is None:
-            text = f"there is no {' and no '.join(metric.redis_keys)}"
-        elif is_valid(metric, answers):
-            text = "by now it is well"
-        yield Explanation(metric.label, problem, text, key, show_raw(answers[key]), describe_allowed(metric))
+        keys = metric.redis_keys if answers[key] is None else (key,)
+        text = "by now it is well" if is_valid(metric, answers) else ""
+        yield Explanation(metric.label, problem, text, keys, show_raw(answers[key]), describe_allowed(metric))
 
 
 def is_valid(metric: Metric, answers: Mapping[str, Answer]) -> bool:
@@ -86,7 +86,7 @@ def explain_heartbeat(key: str, answers: Mapping[str, Answer], max_age_s: float)
         text = f"written {time.time() - float(raw):,.0f} s ago"
     except ValueError:
         text = "that is no time"
-    return Explanation("Heartbeat", Problem.STALE, text, key, raw, f"up to {max_age_s:g} s, in Unix seconds")
+    return Explanation("Heartbeat", Problem.STALE, text, (key,), raw, f"Unix seconds, up to {max_age_s:g} s old")
 
 
 def show_raw(answer: Answer) -> str:

@@ -18,6 +18,7 @@ from metrics.history.export_gate import TooManyExportsError
 from metrics.history.readable import read_snapshots
 from metrics.history.response import answer_with, format_for_files
 from metrics.models import SnapshotRecord, SourceSwitch
+from metrics.ranges import RANGES
 from metrics.reading import Problem
 from metrics.snapshot import format_time, to_ms
 
@@ -29,12 +30,6 @@ else:
     SnapshotAdmin = SwitchAdmin = admin.ModelAdmin  # not generic at run time
     SnapshotPaginator = Paginator
 
-RANGES = {
-    "7d": ("last 7 days", 604_800),
-    "5m": ("last 5 minutes", 300),
-    "1h": ("last hour", 3600),
-    "24h": ("last 24 hours", 86400),
-}
 #: More problems than these in one snapshot are counted, not named.
 MOST_NAMED_PROBLEMS = 1
 SOURCE_FIELDS = [group.source_column for group in Group]
@@ -71,12 +66,13 @@ class TimeRange(admin.SimpleListFilter):
     parameter_name = "range"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(key, label) for key, (label, _) in RANGES.items()]
+        return [(span.key, f"last {span.label}") for span in RANGES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Filter by the time; an id is never lower than its time in ms, which says where the key's index may end."""
-        if (chosen := self.value()) in RANGES:
-            since_ms = to_ms(timezone.now().timestamp() - RANGES[chosen][1])
+        lengths_s = {span.key: span.seconds for span in RANGES}
+        if (chosen := self.value()) in lengths_s:
+            since_ms = to_ms(timezone.now().timestamp() - lengths_s[chosen])
             return queryset.filter(id__gte=since_ms, time_ms__gte=since_ms)
         return queryset
 
@@ -210,4 +206,4 @@ class SourceSwitchAdmin(ReadOnly, SwitchAdmin):
 
     @admin.display(description="from → to")
     def change(self, switch: SourceSwitch) -> str:
-        return switch.describe("→")
+        return switch.describe_change("→")

@@ -1,10 +1,10 @@
 """The last switch of each group, which one click takes back."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from metrics.admin.candidates import LABELS
+from metrics.admin.candidates import LABELS, describe_seconds
 from metrics.catalogue import SourceKind
 from metrics.models import DataSource, SourceSwitch
 
@@ -17,8 +17,8 @@ class LastSwitch:
     switch: SourceSwitch
 
     @property
-    def time(self) -> datetime:
-        return datetime.fromtimestamp(self.switch.time_s, UTC)
+    def age(self) -> str:
+        return describe_seconds(max(time.time() - self.switch.time_s, 0))
 
     @property
     def before(self) -> str:

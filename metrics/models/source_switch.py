@@ -32,11 +32,14 @@ class SourceSwitch(models.Model):
         return self.time_ms / 1000
 
     def describe(self, arrow: str) -> str:
-        """From what to what, without the group: `mock → redis`, `maximum age 30 s → 45 s`, `fallbacks off → on`."""
-        if self.setting == self.KIND:
-            return f"{self.from_kind} {arrow} {self.to_kind}"
+        """What, and from what to what: `mock → redis`, `maximum age 30 s → 45 s`, `fallbacks off → on`."""
+        change = self.describe_change(arrow)
+        return change if self.setting == self.KIND else f"{self.get_setting_display()} {change}"
+
+    def describe_change(self, arrow: str) -> str:
+        """From what to what: `mock → redis`, `30 s → 45 s`, `off → on`."""
         unit = " s" if self.setting == "max_age_s" else ""
-        return f"{self.get_setting_display()} {self.from_kind}{unit} {arrow} {self.to_kind}{unit}"
+        return f"{self.from_kind}{unit} {arrow} {self.to_kind}{unit}"
 
 
 def write_setting(value: object) -> str:
