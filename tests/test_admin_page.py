@@ -24,8 +24,8 @@ from tests.page_fixtures import Browser
 from tests.processes import PASSWORD, ROOT, Redis, Server, need, wait_until
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
-DESKTOP = {"viewport": {"width": 1440, "height": 900}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
 HISTORY = "/admin/metrics/snapshotrecord/"
 PAGES = (
     "/admin/",
