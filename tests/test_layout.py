@@ -21,7 +21,7 @@ APPS = {
 #: lines before its own, never from a neighbour in its line.
 LINES = {
     "metrics": [
-        {"group", "thresholds", "inquiry", "kept_connection"},
+        {"group", "thresholds", "inquiry", "kept_connection", "ranges"},
         {"metric"},
         {"catalogue"},
         {"database_thread", "database_errors"},

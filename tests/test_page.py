@@ -16,10 +16,10 @@ from django.template.loader import render_to_string
 from playwright.sync_api import sync_playwright
 
 from metrics.catalogue import METRICS, Metric
+from metrics.ranges import RANGES
 from streaming.web.page import (
     PREFERENCES,
     RANGE_PREFERENCE,
-    RANGES,
     Preference,
     describe_page,
     page_groups,

@@ -12,16 +12,8 @@ from typing import Any
 from django.conf import settings
 
 from metrics.catalogue import Group, Metric, metrics_of
+from metrics.ranges import RANGES
 from streaming.wire import Frame
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """A length of time to look back over: `key` in addresses, `label` for people."""
-
-    key: str
-    label: str
-    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +26,6 @@ class Preference:
     default: str
 
 
-RANGES = (
-    Range("5m", "5 min", 300),
-    Range("1h", "1 h", 3600),
-    Range("6h", "6 h", 21_600),
-    Range("24h", "24 h", 86_400),
-    Range("7d", "7 d", 604_800),
-)
 #: What the settings offer; the range has its place in the bar.
 PREFERENCES = (
     Preference("theme", "Colours", (("auto", "System"), ("light", "Light"), ("dark", "Dark")), "auto"),

@@ -9,8 +9,9 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from metrics.ranges import RANGES
 from streaming.health import report_health
-from streaming.web.page import PREFERENCES, RANGES, describe_page, page_groups, page_modules
+from streaming.web.page import PREFERENCES, describe_page, page_groups, page_modules
 from streaming.web.provide import runtime_of
 
 
