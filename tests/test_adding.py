@@ -128,6 +128,7 @@ def check_admin(server: Server) -> None:
     admin.click("Orders", "redis")
     wait_until(lambda: server.receive(1)[0]["sources"]["orders"] == "redis")
     admin.click("Orders", "mock")
+    wait_until(lambda: read_csv(server)[-1]["source_orders"] == "mock")
     _, page = admin.get("/admin/metrics/snapshotrecord/?source_orders=mock")
     assert "Fills today" in page
     assert re.search(r"System / AI / Portfolio / Orders", page)
@@ -135,14 +136,18 @@ def check_admin(server: Server) -> None:
     assert admin.get("/admin/metrics/snapshotrecord/")[0] == 200
 
 
+def read_csv(server: Server) -> list[dict[str, str]]:
+    """History's lines of the last hour, oldest first."""
+    return list(csv.DictReader(io.StringIO(server.get("/stream/history?format=csv")[1])))
+
+
 def check_history(server: Server, old: list[dict[str, object]]) -> None:
     """CSV and JSON have the columns; rows from before are empty there."""
-    text = server.get("/stream/history?format=csv")[1]
-    rows = list(csv.DictReader(io.StringIO(text)))
+    rows = read_csv(server)
     assert (rows[0]["fills"], rows[0]["drawdown"], rows[0]["source_orders"]) == ("", "", "")
     assert rows[0]["datetime"] <= str(old[1]["datetime"])
     assert rows[-1]["fills"]
-    assert rows[-1]["source_orders"] in {"mock", "redis"}
+    assert rows[-1]["source_orders"] == "mock"
     (*_, last) = json.loads(server.get("/stream/history?points=2")[1])["rows"]
     assert "mock" in last["sources"]["orders"]
     assert last["fills"]["mean"] is not None
