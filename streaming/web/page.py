@@ -12,16 +12,8 @@ from typing import Any
 from django.conf import settings
 
 from metrics.catalogue import Group, Metric, metrics_of
+from metrics.ranges import RANGES
 from streaming.wire import Frame
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """A length of time to look back over: `key` in addresses, `label` for people."""
-
-    key: str
-    label: str
-    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +26,6 @@ class Preference:
     default: str
 
 
-RANGES = (
-    Range("5m", "5 min", 300),
-    Range("1h", "1 h", 3600),
-    Range("6h", "6 h", 21_600),
-    Range("24h", "24 h", 86_400),
-    Range("7d", "7 d", 604_800),
-)
 #: What the settings offer; the range has its place in the bar.
 PREFERENCES = (
     Preference("theme", "Colours", (("auto", "System"), ("light", "Light"), ("dark", "Dark")), "auto"),
@@ -70,7 +55,7 @@ def page_groups() -> list[dict[str, Any]]:
 
 
 def describe_page(interval: float, latest: Frame | None, latest_age: float | None = None) -> dict[str, Any]:
-    """The page's data block: seconds between snapshots, this server's clock, groups, metrics, ranges and preferences.
+    """The page's data block: seconds between snapshots, currency, this server's clock, groups, metrics and controls.
 
     And the newest snapshot, so that the page shows numbers before its WebSocket is open, with the seconds since it came
     to this process. None: it never came, it was recalled from history, and the page does not call it live.
@@ -78,6 +63,7 @@ def describe_page(interval: float, latest: Frame | None, latest_age: float | Non
     groups = page_groups()
     return {
         "interval": interval,
+        "currency": settings.CURRENCY,
         "served": time.time(),
         "latest": json.loads(latest.text) if latest else None,
         "latestAge": latest_age if latest else None,
@@ -95,7 +81,11 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "group": metric.group.value,
         "label": metric.label,
         "unit": metric.unit,
-        "decimals": metric.decimals,
+        "isPercent": metric.is_percent,
+        "decimals": metric.decimals_for_people,
+        "warn": metric.thresholds.warn,
+        "critical": metric.thresholds.critical,
+        "worse": metric.thresholds.worse.value,
         "type": metric.type.__name__,
         "isHero": metric.is_hero,
         "isSigned": metric.is_signed,
