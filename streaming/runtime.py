@@ -42,8 +42,7 @@ def make_lease() -> Lease:
     """The lease that fits the channel layer: shared in Redis where that is, else none is needed."""
     if not settings.REDIS_URL:
         return LocalLease()
-    # Where the holder ends as planned, another one goes on within an interval.
-    return RedisLease(RedisLeaseStore(settings.REDIS_URL), pause_s=max(settings.STREAM_INTERVAL / 2, 0.1))
+    return RedisLease(RedisLeaseStore(settings.REDIS_URL))
 
 
 def make_outlet(layer: BaseChannelLayer) -> Outlet:

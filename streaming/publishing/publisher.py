@@ -99,6 +99,7 @@ class Publisher:
         self._seen = seen
         self._wall = wall
         self._ticker = Ticker(interval_s)
+        lease.on_taken = self._ticker.hurry
         self._last: int | None = None  # the id of the newest snapshot that is known to be published
         self._newest_id: int | None = None  # of all that are known or were tried
         self._held: dict[int, Composed] = {}  # those that nobody knows of whether they are published
