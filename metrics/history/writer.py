@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 
 from metrics.database_errors import explain_database_error
 from metrics.history.horizon import Horizon
-from metrics.history.journal import Journal
+from metrics.history.journal import Journal, Newest
 from metrics.history.store import Entry, Store
 from metrics.snapshot import EncodedSnapshot, Snapshot, decode_snapshot, to_ms
 
@@ -77,6 +77,11 @@ class HistoryWriter:
     def waiting(self) -> int:
         """How many snapshots are not in the database yet."""
         return len(self._waiting)
+
+    @property
+    def newest(self) -> Newest | None:
+        """The newest snapshot that this machine's journal knows, stored or not."""
+        return self._journal.newest if self._journal is not None else None
 
     @property
     def journal_error(self) -> str:

@@ -147,6 +147,15 @@ def hang_redis(world: World, fault: Fault) -> None:
     world.loop.later(fault.lasts, world.redis.go_on)
 
 
+def lose_last_publication(world: World, fault: Fault) -> None:
+    """The leader is killed while Redis hangs, which then publishes what it had been sent, and is flushed."""
+    hung_s = world.topology.interval_s * (1 + 0.2 * world.chance.random())
+    world.redis.hang()
+    world.loop.later(hung_s, kill_leader, world, fault)
+    world.loop.later(hung_s + 0.05, world.redis.go_on)
+    world.loop.later(hung_s + 0.1, world.redis.lose, "all")
+
+
 def kill_redis(world: World, fault: Fault) -> None:
     world.redis.kill()
     lost = ("", "latest", "all")[fault.depth % 3]
@@ -216,6 +225,7 @@ FAULTS: dict[str, tuple[int, Callable[[World, Fault], None]]] = {
     "Redis hangs": (3, hang_redis),
     "Redis is killed": (4, kill_redis),
     "Redis is flushed": (2, flush_redis),
+    "last publication lost": (2, lose_last_publication),
     "packets lost": (3, lose_packets),
     "packets late": (3, delay_packets),
     "subscription cut": (3, cut_layer),
@@ -226,6 +236,7 @@ SCALED = [
     "Redis hangs",
     "Redis is killed",
     "Redis is flushed",
+    "last publication lost",
     "packets lost",
     "packets late",
     "subscription cut",

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from metrics.snapshot import to_ms
 from streaming.delivery.client import FROM_NEXT, Client
 from streaming.delivery.hub import Hub
-from streaming.publishing import publisher as publishing
+from streaming.publishing import sequence
 from streaming.publishing.lease import RedisLease
 from streaming.publishing.publisher import Publisher
 from tests.simulation.redis import SimulatedOutlet
@@ -49,7 +49,7 @@ def unanswered_forgotten() -> Iterator[None]:
     note_failure = Publisher._note_failure
 
     def forget(self: Publisher, error: Exception) -> None:
-        self._held.clear()
+        self._sequence._held.clear()
         note_failure(self, error)
 
     with patch.object(Publisher, "_note_failure", forget):
@@ -86,7 +86,7 @@ def recall_left_of_clients() -> Iterator[None]:
 @contextmanager
 def timestamps_as_ids() -> Iterator[None]:
     """A snapshot's id is the time: a clock that is set back gives ids again."""
-    with patch.object(publishing, "next_id", lambda last, now_s: to_ms(now_s)):
+    with patch.object(sequence, "next_id", lambda last, now_s: to_ms(now_s)):
         yield
 
 
