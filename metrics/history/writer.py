@@ -192,12 +192,8 @@ class HistoryWriter:
             return
         if refused:
             self.refused += len(refused)
-            logger.error(
-                "History refused %d snapshots of a publisher whose term was over, from %d (term %d) on.",
-                len(refused),
-                refused[0][0].id,
-                refused[0][1],
-            )
+            words = "History refused %d snapshots of a publisher whose term was over, from %d (term %d) on."
+            logger.error(words, len(refused), refused[0][0].id, refused[0][1])
 
     async def _prune_if_due(self) -> None:
         """Delete one batch of what is past the retention; more at the next turn, so that writes come between."""

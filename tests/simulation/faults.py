@@ -116,12 +116,15 @@ def slow_sources(world: World, fault: Fault) -> None:
 
 
 def restart_without_history(world: World, fault: Fault) -> None:
-    """A server starts while the database hangs, and clients come that lack something."""
-    world.database.hang()
+    """A server starts while the database hangs or refuses, and clients come that lack something."""
+    if fault.depth:
+        world.database.stop()
+    else:
+        world.database.hang()
     node = world.servers[fault.target % len(world.servers)]
     node.kill()
     world.loop.later(0.1, node.start)
-    world.loop.later(2.5 + fault.lasts, world.database.go_on)
+    world.loop.later(2.5 + fault.lasts, world.database.heal)
 
 
 def hang_database(world: World, fault: Fault) -> None:

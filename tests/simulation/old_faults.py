@@ -15,6 +15,7 @@ from streaming.delivery.hub import Hub
 from streaming.publishing import sequence
 from streaming.publishing.lease import RedisLease
 from streaming.publishing.publisher import Publisher
+from streaming.runtime import ReceivedByHub
 from tests.simulation.redis import SimulatedOutlet
 from tests.simulation.redis_state import Entry, RedisState
 from tests.simulation.schedule import Verdict, run_schedule, small_sizes
@@ -105,6 +106,13 @@ def forgotten_token() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def received_forgotten() -> Iterator[None]:
+    """Who takes over hands on what Redis still has, and not what came to its own process before Redis lost it."""
+    with patch.object(ReceivedByHub, "after", lambda self, id: ()):  # noqa: A006 - the wire's word
+        yield
+
+
 #: Each with the number of schedules in which it is found for certain (a fifth of that, as a rule).
 OLD_FAULTS: dict[Callable[[], AbstractContextManager[None]], int] = {
     lease_checked_before_sending_only: 300,
@@ -114,6 +122,7 @@ OLD_FAULTS: dict[Callable[[], AbstractContextManager[None]], int] = {
     recall_left_of_clients: 3000,
     timestamps_as_ids: 300,
     forgotten_token: 2000,
+    received_forgotten: 600,
 }
 
 
