@@ -29,6 +29,8 @@ class ForgetfulLease:
 
 
 class EmptyOutlet:
+    decides = True
+
     async def newest(self, count: int) -> list[EncodedSnapshot]:
         return []
 

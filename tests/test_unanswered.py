@@ -195,6 +195,18 @@ def test_what_the_outlet_has_lost_and_this_process_has_received_is_kept() -> Non
     assert {entry.id for entry in before.entries} < set(publisher.history.texts)
 
 
+def test_where_the_outlet_has_lost_its_newest_ids_are_left_out_that_may_have_been_given() -> None:
+    """A publisher whose clock was behind gave an id again that clients had got by a snapshot that Redis then lost."""
+    last = Head(1_735_000_000_005, 1)  # ahead of the clock
+    outlet = Outlet()
+    lease = LocalLease()
+    lease.term = 1  # it has been taken before the first tick
+    play(outlet, lease=lease, received=Seen(lambda: last if not outlet.tries else None))
+    assert outlet.entries[0].previous == last.id
+    assert outlet.entries[0].id > last.id + 5000
+    assert [entry.id - outlet.entries[0].id for entry in outlet.entries[:3]] == [0, 1, 2]
+
+
 class OldRows:
     """History, which has everything."""
 

@@ -13,7 +13,7 @@ from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 
 from metrics.history.writer import HistoryWriter
-from metrics.snapshot import EncodedSnapshot, Snapshot, decode_snapshot, next_id
+from metrics.snapshot import EncodedSnapshot, Snapshot, decode_snapshot, next_id, to_ms
 from streaming.publishing.lease import Lease
 from streaming.publishing.outlet import Outlet
 
@@ -25,6 +25,8 @@ LEARNING_PATIENCE_S = 2.0
 RECOVERED = 1000
 #: Before all ids.
 EVERYTHING = -1
+#: How many ids (ms) are left out where one may have been given that nobody knows: longer than a lease and an interval.
+LEFT_OUT = 100_000
 
 
 class Head(NamedTuple):
@@ -74,6 +76,7 @@ class Sequence:
         self._newest_id: int | None = None  # of all that are known or were tried
         self._held: dict[int, Composed] = {}  # those that nobody knows of whether they are published
         self._may_lack_after: int | None = None  # history may lack what was published after this id
+        self._may_lack_newest = False  # the outlet has lost what it had: nobody may know the newest
         self._handed_on = EVERYTHING  # history has, or gets, what was received up to this id
         self.published = 0
 
@@ -84,6 +87,9 @@ class Sequence:
 
         The id is never given twice, whatever becomes of it.
         """
+        if self._may_lack_newest and self._newest_id is not None and to_ms(now_s) <= self._newest_id:
+            self._newest_id += LEFT_OUT  # else the clock sees to it
+        self._may_lack_newest = False
         self._newest_id = next_id(self._newest_id, now_s)
         return self._newest_id, self._last
 
@@ -147,6 +153,7 @@ class Sequence:
         has_history_told = await self.learn()
         self.look()
         has_outlet_told = await self.make_up()
+        self._may_lack_newest = self._outlet.decides and not has_outlet_told
         if not has_history_told and not has_outlet_told:
             self._last = None
 
