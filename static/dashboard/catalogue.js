@@ -9,6 +9,10 @@
  * @property {number} decimals
  * @property {"float"|"int"|"str"} type
  * @property {boolean} isHero  Large, first, with its chart; its value is in the page's title.
+ * @property {number|null} [warn]  From here on it deserves a look; absent or null: nowhere.
+ * @property {number|null} [critical]
+ * @property {"above"|"below"} [worse]  On which side of them.
+ * @property {string[]} [texts]  The texts that are to be expected, in their order.
  * @property {boolean} isSigned  Its sign is shown, in the colours of profit and loss.
  */
 
