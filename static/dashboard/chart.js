@@ -1,7 +1,7 @@
 /** One metric's chart, and its text alternative. The only module that names uPlot, but for types. */
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { timeTicks, valueRange, valueTicks } from "./axis.js";
+import { timeTicks, valueRange, valueTicks } from "./chart_axis.js";
 import { drawCompared } from "./chart_compare.js";
 import { drawGaps, drawMarkers, drawSimulated, drawThresholds } from "./chart_marks.js";
 import { STRIP_HEIGHT, drawStrip } from "./chart_strip.js";
@@ -183,6 +183,7 @@ export class Chart {
       this.plot.setData(/** @type {any} */ (window.isLoading ? data.map(() => []) : data), false);
       this.plot.setScale("x", { min: window.from, max: window.to });
     });
+    this.host.dataset.window = `${window.from} ${window.to}`;
     this.summary = summarise(this.charts, this.metric);
     const label = describeChart(this.charts, this.metric, this.markers);
     if (this.host.getAttribute("aria-label") !== label) this.host.setAttribute("aria-label", label);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { decimalsOf, timeTicks, valueRange, valueTicks } from "../../static/dashboard/axis.js";
+import { decimalsOf, timeTicks, valueRange, valueTicks } from "../../static/dashboard/chart_axis.js";
 
 /** @param {number} from  @param {number} step  @param {number} count */
 const multiples = (from, step, count) => Array.from({ length: count }, (_, index) => Math.round((from + index * step) * 1e9) / 1e9);
