@@ -184,9 +184,12 @@ def test_a_zoom_asks_for_the_step_that_fits_says_so_and_has_a_way_back(browser: 
     again = open_page(browser, address)
     wait_for_claim(again, "document.querySelector('#zoom .when').textContent !== ''")
     assert again.locator("#zoom .when").inner_text() == page.locator("#zoom .when").inner_text()
-    page.locator("#zoom .reset").click()
+    page.keyboard.press("Escape")
     wait_for_claim(page, "!location.search.includes('from')")
     assert not page.locator("#zoom .when").is_visible()
+    page.locator("#zoom [data-zoom=in]").click()
+    page.locator("#zoom .reset").click()
+    wait_for_claim(page, "!location.search.includes('from')")
 
 
 def test_a_narrow_drag_leaves_nothing_on_any_chart(browser: Browser, proxy: Proxy) -> None:

@@ -27,7 +27,7 @@ export class Anchors {
   /** @type {Record<string, Anchor>} By group: the first snapshot from the present source. */ began = {};
   /** @type {Record<string, Anchor>} By group: the day's first snapshot. */ today = {};
   /** @type {Snapshot|null} */ #latest = null;
-  #midnight = NaN;
+  /** When the day of `today` began, Unix seconds. */ midnight = -Infinity;
   /** @type {Set<string>} Moments that were asked for. */ #asked = new Set();
 
   /**
@@ -65,13 +65,12 @@ export class Anchors {
     }
   }
 
-  /** Look up the day's first snapshot, once a day. @param {number} midnight Unix seconds */
+  /** Look up the day's first snapshot, once a day; again where that failed. @param {number} midnight Unix seconds */
   lookUpDay(midnight) {
-    if (midnight === this.#midnight) return;
-    this.#midnight = midnight;
-    this.today = {};
+    if (midnight !== this.midnight) this.today = {};
+    this.midnight = midnight;
     void this.#ask(`day ${midnight}`, midnight, ([first]) => {
-      if (first && midnight === this.#midnight) {
+      if (first && midnight === this.midnight) {
         this.today = Object.fromEntries(this.groups.filter((group) => first.sources[group]).map((group) => [group, anchorOf(first, this.metrics, group)]));
       }
     });

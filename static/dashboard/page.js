@@ -178,6 +178,8 @@ class Page {
   #drawPast() {
     if (document.visibilityState === "hidden") return;
     this.#pastDrawnAt = performance.now();
+    const midnight = startOfDay(this.now, this.preferences.zone);
+    if (midnight > this.anchors.midnight) this.anchors.lookUpDay(midnight);
     const { past } = this;
     const { view } = past;
     const timeline = makeTimeline(past.rows, past.rowStep, groups, past.window.to);

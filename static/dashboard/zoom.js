@@ -52,6 +52,10 @@ export class Zoom {
     this.preferences = preferences;
     this.range = range;
     this.onChange = onChange;
+    // Who has drawn across a chart has the focus nowhere; on a chart itself the charts listen.
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && document.activeElement === document.body) this.to(null);
+    });
     const sign = /** @type {HTMLElement} */ (document.getElementById("zoom"));
     this.when = /** @type {HTMLElement} */ (sign.querySelector(".when"));
     this.reset = /** @type {HTMLElement} */ (sign.querySelector('[data-zoom="reset"]'));
