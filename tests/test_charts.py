@@ -47,6 +47,11 @@ PIXELS = """([metric, first, last]) => {
   }
   return [...found.values()];
 }"""
+SECONDS_OF_A_PIXEL = """metric => {
+  const figure = document.querySelector(`figure[data-metric=${metric}]`);
+  const [from, to] = figure.querySelector(".plot").dataset.window.split(" ").map(Number);
+  return (to - from) / figure.querySelector(".u-over").clientWidth;
+}"""
 DRAWN = "document.querySelector('figure.large .plot').ariaLabel.includes('min')"
 #: The accent colour of the light theme, in which lines of real values are drawn in small charts.
 ACCENT = (0x0B, 0x62, 0xC4)
@@ -142,10 +147,14 @@ def test_the_range_is_that_of_real_values_and_says_the_true_extremes(browser: Br
 def test_no_line_crosses_a_gap_however_narrow(
     browser: Browser, proxy: Proxy, server: VariedServer, ratio: float
 ) -> None:
-    page = open_page(browser, proxy.url, device_scale_factor=ratio)
+    page = open_page(browser, f"{proxy.url}?range=6h", device_scale_factor=ratio)
+    wait_for_claim(page, "document.querySelector('figure.large .plot').ariaLabel.includes('1 gap')")
     middle = (GAP[0] + GAP[1]) / 2
     for metric in ("accuracy", "latency", "positions"):
-        assert not [pixel for pixel in colours(page, server, metric, middle, middle) if is_near(pixel, ACCENT)]
+        pixel = page.evaluate(SECONDS_OF_A_PIXEL, metric)
+        assert pixel > (GAP[1] - GAP[0]) / 3  # a gap that alone would be narrower than what is looked at
+        drawn = colours(page, server, metric, middle + pixel, middle - pixel / 2)
+        assert not [colour for colour in drawn if is_near(colour, ACCENT)]
 
 
 @pytest.mark.parametrize("ratio", [1, 1.25, 2])

@@ -12,10 +12,10 @@ from tests.processes import ROOT
 STALE = (300, 500)
 FALLBACK = (700, 900)
 MISSING = (1100, 1200)
-GAP = (1500, 1530)
+GAP = (1500, 1620)
 SIMULATED = (1800, 2100)
 #: As far back as it goes, and the seconds between two snapshots.
-OLDEST = 7200
+OLDEST = 21_000
 INTERVAL = 3
 
 CODE = f"""
