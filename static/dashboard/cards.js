@@ -2,10 +2,11 @@
 
 import { isNumeric } from "./catalogue.js";
 import { asShown, formatDuration, formatNumber, formatValue, unitOf } from "./format.js";
+import { linesOf } from "./lines.js";
 import { SIMULATED, explainProblem } from "./snapshot.js";
 import { extent, sparkPath } from "./sparkline.js";
 import { setText } from "./text.js";
-import { changeOf, heldSince, linesOf } from "./timeline.js";
+import { changeOf, heldSince } from "./statistics.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
@@ -55,8 +56,8 @@ class Card {
     setText(this.age, problem === "stale" && observed ? `${formatDuration(now - observed)} old` : "");
   }
 
-  /** @param {Row[]} rows  @param {Timeline} timeline  @param {{from: number, to: number}} window  @param {string} range */
-  showPast(rows, timeline, window, range) {
+  /** @param {Row[]} rows  @param {Timeline} timeline  @param {import("./past.js").Window} window  @param {string} range  @param {Record<string, import("./statistics.js").Anchor>} began */
+  showPast(rows, timeline, window, range, began) {
     const { metric } = this;
     if (!isNumeric(metric)) {
       const held = heldSince(rows, metric);
@@ -64,19 +65,19 @@ class Card {
       setText(this.change, held ? `for ${held.isAtLeast ? "at least " : ""}${duration}` : "");
       return;
     }
-    const found = changeOf(rows, metric, window.from);
+    const found = changeOf(rows, metric, window.from, began[metric.group]);
     const change = found && { ...found, change: asShown(metric, found.change) };
     // The change of a part of the range says so: after a switch of source, or while history is young.
-    const isPart = change && change.since - window.from > Math.max((window.to - window.from) * 0.05, 5);
+    const isPart = change && (window.collecting !== null || change.since - window.from > Math.max((window.to - window.from) * 0.05, 5));
     const over = change && (isPart ? formatDuration(window.to - change.since) : range);
     setText(this.change, change ? `${arrow(change.change, metric.decimals)} ${formatNumber(change.change, metric.decimals, true)} in ${over}` : "");
     if (metric.isSigned) setDirection(this.change, change?.change ?? null, metric.decimals);
     if (!this.real || !this.simulated) return;
     const lines = linesOf(timeline, metric);
-    const bounds = extent([lines.real, lines.simulated]);
+    const bounds = extent([lines.real.line, lines.simulated.line]);
     const frame = bounds && { ...window, ...bounds };
-    this.real.setAttribute("d", frame ? sparkPath(timeline.times, lines.real, frame) : "");
-    this.simulated.setAttribute("d", frame ? sparkPath(timeline.times, lines.simulated, frame) : "");
+    this.real.setAttribute("d", frame ? sparkPath(timeline.times, lines.real.line, frame) : "");
+    this.simulated.setAttribute("d", frame ? sparkPath(timeline.times, lines.simulated.line, frame) : "");
   }
 }
 
@@ -121,8 +122,8 @@ export class Cards {
     }
   }
 
-  /** @param {Row[]} rows  @param {Timeline} timeline  @param {{from: number, to: number}} window  @param {string} range */
-  showPast(rows, timeline, window, range) {
-    for (const card of this.cards) card.showPast(rows, timeline, window, range);
+  /** @param {Row[]} rows  @param {Timeline} timeline  @param {import("./past.js").Window} window  @param {string} range  @param {Record<string, import("./statistics.js").Anchor>} began */
+  showPast(rows, timeline, window, range, began) {
+    for (const card of this.cards) card.showPast(rows, timeline, window, range, began);
   }
 }

@@ -13,6 +13,7 @@
  * @property {"above"|"below"} worse  In which direction it gets worse.
  * @property {"float"|"int"|"str"} type
  * @property {boolean} isHero  Large, first, with its chart; its value is in the page's title.
+ * @property {string[]} [texts]  The texts that are to be expected, in their order.
  * @property {boolean} isSigned  Its sign is shown, in the colours of profit and loss.
  */
 

@@ -1,22 +1,26 @@
 /** The page: brings connection, rows, cards, charts and table together. */
 
+import { Anchors } from "./anchors.js";
 import { Cards } from "./cards.js";
 import { readCatalogue } from "./catalogue.js";
 import { LocalClock, ServerClock, pageArrival } from "./clock.js";
 import { LiveConnection } from "./connection.js";
 import { bindControls, keepAwake } from "./controls.js";
 import { browserEnvironment } from "./environment.js";
+import { Events } from "./events.js";
 import { describeStep, formatTime, formatValue, zoneName } from "./format.js";
 import { Freshness } from "./freshness.js";
 import { Indicator } from "./indicator.js";
 import { Past } from "./past.js";
 import { KeptSnapshot, isKept } from "./kept.js";
 import { Preferences, openStorage } from "./preferences.js";
+import { startOfDay } from "./statistics.js";
 import { simulatedGroups, staleGroups } from "./snapshot.js";
 import { computeState } from "./state.js";
 import { Table } from "./table.js";
 import { setText } from "./text.js";
 import { makeTimeline } from "./timeline.js";
+import { Zoom } from "./zoom.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 
@@ -26,6 +30,8 @@ const FROZEN_AFTER_S = 3;
 /** Milliseconds between two drawings of the past: at 10 snapshots per second the eye gains nothing from more. */
 const PAST_EVERY = 1000;
 const CHARTS_AGAIN_AFTER = 3000;
+/** Seconds back to what a range may be compared with. @type {[string, number][]} */
+const COMPARED = [["day", 86_400], ["week", 604_800]];
 /** Seconds for which it is said beside the state that the publisher's clock was set. */
 const CLOCK_NOTE_FOR = 60;
 
@@ -57,12 +63,19 @@ class Page {
     since: catalogue.latest?.id,
     environment,
   });
-  past = new Past(metrics.map(({ key }) => key), "/stream/history", environment, {
+  events = new Events("/stream/events", environment, () => this.#drawPast());
+  anchors = new Anchors(metrics, "/stream/history", environment, () => this.#drawPast());
+  past = new Past(metrics, "/stream/history", environment, {
     range: this.preferences.range.seconds,
     interval,
     now: () => this.now,
     onLoaded: () => this.#onLoaded(),
+    events: this.events,
     onFailure: (retryIn) => this.#noteHistory(`History cannot be loaded; charts show what arrives. Next try in ${Math.round(retryIn)} s.`),
+  });
+  zoom = new Zoom(document, this.preferences, () => this.past.window, (span) => {
+    this.past.zoom(span);
+    this.#drawPast();
   });
   /** @type {import("./charts.js").Charts|null} Loaded after the first numbers are on the page. */ charts = null;
   /** @type {Snapshot|null} */ latest = null;
@@ -97,6 +110,8 @@ class Page {
     this.#look();
     const loadPast = () => {
       this.past.load();
+      this.#compare();
+      this.zoom.start();
       void this.#loadCharts();
     };
     if ("requestIdleCallback" in window) requestIdleCallback(loadPast, { timeout: 300 });
@@ -108,6 +123,8 @@ class Page {
     try {
       const { Charts } = await import("./charts.js");
       this.charts = new Charts(document, metrics, this.preferences);
+      this.charts.onZoom = (span) => this.zoom.to(span);
+      this.charts.onScale = (factor, centre) => this.zoom.by(factor, centre);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       // The network broke between the page and its charts: numbers go on, charts come later.
@@ -135,6 +152,7 @@ class Page {
   #take(snapshot, isAfterMissing, clockStep) {
     const isFirst = this.latest === null;
     this.latest = snapshot;
+    this.anchors.note(snapshot);
     this.past.append(snapshot, { isAfterMissing, clockStep });
     if (this.held) {
       this.missedWhilePaused += 1;
@@ -164,12 +182,15 @@ class Page {
   #drawPast() {
     if (document.visibilityState === "hidden") return;
     this.#pastDrawnAt = performance.now();
-    const { rows, rowStep, window } = this.past;
-    const timeline = makeTimeline(rows, rowStep, groups);
-    this.cards.showPast(this.past.rowsUntilNow, timeline, window, this.preferences.range.label);
-    this.charts?.show(timeline, window);
-    this.csv.href = this.past.csvAddress;
-    if (!this.table.section.hidden) this.table.show(rows, rowStep, this.preferences.zone);
+    const midnight = startOfDay(this.now, this.preferences.zone);
+    if (midnight > this.anchors.midnight) this.anchors.lookUpDay(midnight);
+    const { past } = this;
+    const { view } = past;
+    const timeline = makeTimeline(past.rows, past.rowStep, groups, past.window.to);
+    this.cards.showPast(past.rowsUntilNow, timeline, past.window, this.preferences.range.label, this.anchors.began);
+    this.charts?.show(past.isZoomed ? makeTimeline(view.rows, view.step, groups, past.window.to) : timeline, view.window, view);
+    this.csv.href = past.csvAddress;
+    if (!this.table.section.hidden) this.table.show(past.rowsInView, view.step, this.preferences.zone);
   }
 
   /** Look at the evidence, and say what it allows to say. */
@@ -205,6 +226,8 @@ class Page {
 
   #onLoaded() {
     this.#noteHistory("");
+    this.anchors.lookUp(this.past.view.events);
+    this.anchors.lookUpDay(startOfDay(this.now, this.preferences.zone));
     this.#drawPast();
   }
 
@@ -218,12 +241,18 @@ class Page {
   /** @param {string} name */
   #onPreference(name) {
     if (name === "theme" || name === "profit") this.charts?.recolour();
+    if (name === "compare") this.#compare();
     if (name === "range") {
-      this.charts?.zoomTo(null);
+      this.zoom.to(null);
       this.past.show(this.preferences.range.seconds);
     }
+    this.zoom.show();
     this.#look();
     this.#drawPast();
+  }
+
+  #compare() {
+    this.past.compare(COMPARED.find(([choice]) => this.preferences.isChosen("compare", choice))?.[1] ?? 0);
   }
 
   #onVisible() {
