@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.page_fixtures import Browser, Proxy, wait_for_claim
-from tests.processes import Server, need
+from tests.processes import Server, need, wait_until
 from tests.varied_history import FALLBACK, GAP, STALE, fill_varied
 
 #: Remembers what is written on canvases, and in which font.
@@ -278,7 +278,7 @@ def test_a_young_history_fills_its_chart(browser: Browser, tmp_path: Path) -> No
     try:
         page = open_page(browser, f"{server.url}?range=24h")
         wait_for_claim(page, "document.querySelector('figure.large .at').textContent.includes('collecting for ')")
-        assert json.loads(server.get("/stream/history?points=2")[1])["oldest"]
+        wait_until(lambda: json.loads(server.get("/stream/history?points=2")[1])["oldest"])
     finally:
         server.stop()
 

@@ -382,8 +382,8 @@ def test_a_source_switched_in_the_admin_shows_at_once_and_its_loss_too(
 
 
 def choose_source(admin: Any, group: str, kind: str) -> None:
-    row = admin.locator("#result_list tbody tr", has_text=group)
-    row.locator(f"button[formaction*='/{kind}/']").click()
+    admin.locator(f"[data-group={group.lower()}] tfoot a[href*='/switch/{kind}/']").click()
+    admin.locator("button", has_text=f"Switch {group} to").click()
     admin.wait_for_selector(".messagelist .success")
 
 

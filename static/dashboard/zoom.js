@@ -84,7 +84,9 @@ export class Zoom {
 
   /** @param {Span|null} span null: the range */
   to(span) {
-    const wanted = span && span.to - span.from >= SHORTEST ? span : null;
+    // Whole seconds, as in the address: whoever opens that sees the same.
+    const whole = span && { from: Math.round(span.from), to: Math.round(span.to) };
+    const wanted = whole && whole.to - whole.from >= SHORTEST ? whole : null;
     if (!wanted && !this.span) return;
     this.span = wanted;
     this.#writeAddress();
