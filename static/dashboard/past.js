@@ -48,7 +48,7 @@ export class Past {
   /** The live rows lack something that only history can tell, and it is not being asked. */ #isLiveIncomplete = false;
   /** @type {any} */ #refill = null;
   /** The range was chosen, and neither is its history here nor has asking for it failed. */ #isAwaited = true;
-  /** @type {number|null} The lowest time in history, where it said so. */ #oldest = null;
+  /** @type {number|null|undefined} The lowest time in history; null: there was nothing; undefined: it did not say. */ #oldest;
   /** @type {import("./markers.js").PastEvent[]} */ #switches = [];
   /** @type {{from: number, to: number}|null} */ #zoom = null;
   /** @type {Snapshot|null} The newest one. */ #newest = null;
@@ -73,8 +73,7 @@ export class Past {
     this.loader = new HistoryLoader(url, environment, {
       onHistory: (history) => {
         this.#asking.replace(history);
-        // Nothing is stored yet: what came live is all there is.
-        if (history.oldest !== undefined) this.#oldest = history.oldest ?? this.rows[0]?.time ?? null;
+        this.#oldest = history.oldest;
         this.#switches = eventsOfHistory(history.events ?? []);
         this.#isAwaited = false;
         onLoaded();
@@ -114,8 +113,9 @@ export class Past {
     const to = this.#held?.at ?? this.now();
     const from = to - this.#shown.range;
     const isLoading = this.#isAwaited;
-    const oldest = this.#oldest;
-    if (isLoading || oldest === null || oldest <= from) return { from, to, isLoading, collecting: null };
+    // Where nothing was stored yet, what came live is all there is.
+    const oldest = this.#oldest === null ? this.rows[0]?.time : this.#oldest;
+    if (isLoading || oldest === undefined || oldest <= from) return { from, to, isLoading, collecting: null };
     return { from: Math.max(Math.min(oldest, to - FEWEST_INTERVALS * this.interval), from), to, isLoading, collecting: Math.max(to - oldest, 0) };
   }
 

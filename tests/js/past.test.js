@@ -178,6 +178,16 @@ test("a young history is shown at the width that it has, and says for how long t
   assert.deepEqual(past.window, { from: 996_460, to: 1_000_060, isLoading: false, collecting: null });
 });
 
+test("where nothing was stored when history was asked for, what came since is how long there is one", async () => {
+  const { browser, past, tick } = makePast({ range: 3600 });
+  browser.answer = answerWith({ step: 9, rows: [], oldest: null });
+  past.load();
+  await settle();
+  assert.equal(past.window.collecting, null);
+  tick(20);
+  assert.equal(Math.round(past.window.collecting / 10), 6);
+});
+
 test("what is zoomed into is asked for in the step that fits, and is what CSV and table are of", async () => {
   const { browser, past, tick } = makePast({ range: 604_800 });
   browser.answer = answerWith({ step: 1512, rows: [bucketAt(998_000, 1)], oldest: 5 });
