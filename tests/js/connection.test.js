@@ -267,12 +267,34 @@ test("polls where sockets never open but HTTP answers, and returns to the socket
   await settle();
   assert.equal(connection.status.mode, "polling");
   assert.deepEqual(seen, [103]);
+  assert.notEqual(connection.status.pollingSince, null);
   await browser.advance(20_000);
   deliver(browser, 500);
+  assert.equal(connection.status.pollingSince, null);
   assert.equal(connection.status.mode, "socket");
   const { requests } = browser;
   await browser.advance(9_000);
   assert.equal(browser.requests, requests);
+});
+
+test("a poll that succeeds is a reason to try a socket at once, and only the first of them", async () => {
+  const { browser, connection } = connect();
+  browser.chance = 1; // the longest waits
+  for (let attempt = 0; attempt < 6; attempt += 1) {
+    browser.socket.end(1006);
+    if (attempt < 5) await browser.advance((connection.status.retryAt ?? 0) - browser.time);
+  }
+  assert.equal(connection.status.mode, "socket");
+  const attempts = browser.sockets.length;
+  let timestamp = 100;
+  browser.answer = () => ({ ok: true, status: 200, json: async () => snapshot((timestamp += 3)) });
+  await browser.advance(3_000);
+  assert.equal(connection.status.phase, "connecting");
+  assert.equal(browser.sockets.length, attempts + 1);
+  browser.socket.end(1006);
+  await browser.advance(6_000);
+  assert.equal(browser.sockets.length, attempts + 1);
+  assert.ok(browser.time - (connection.status.pollingSince ?? Infinity) >= 6_000);
 });
 
 test("a poll that never gets an answer is given up, and the next one may succeed", async () => {
