@@ -202,13 +202,16 @@ export class LiveConnection extends EventTarget {
     if (this.#neverOpened >= POLL_AFTER) this.poller?.start(this.interval);
   }
 
-  /** @param {Snapshot} snapshot */
+  /**
+   * The server answers. Where it was only away, a socket opens now, and brings all that was missed; this snapshot would
+   * make a hole before it. Where none opens, the next poll counts, and the back-off goes on.
+   * @param {Snapshot} snapshot
+   */
   #onPolled(snapshot) {
     const isBack = !this.#isAnswered;
     this.#isAnswered = true;
-    this.#accept(snapshot);
-    // The server answers again: where it was only away, a socket opens now. Where it does not, the back-off goes on.
     if (isBack && this.status.phase === "waiting") this.#connect();
+    else this.#accept(snapshot);
   }
 
   #onPollLost() {
