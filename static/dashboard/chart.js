@@ -3,7 +3,7 @@
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { drawBehind, drawMoments } from "./chart_marks.js";
 import { describeStep, formatNumber, formatTime, formatValue, unitOf } from "./format.js";
-import { extent } from "./sparkline.js";
+import { extent } from "./chart_extent.js";
 import { setText } from "./text.js";
 import { linesOf } from "./timeline.js";
 

@@ -8,11 +8,13 @@ import { bindControls, keepAwake } from "./controls.js";
 import { browserEnvironment } from "./environment.js";
 import { describeStep, formatTime, formatValue, zoneName } from "./format.js";
 import { Freshness } from "./freshness.js";
+import { HealthWatch } from "./health.js";
 import { Indicator } from "./indicator.js";
 import { Past } from "./past.js";
 import { Preferences, openStorage } from "./preferences.js";
-import { simulatedGroups, staleGroups } from "./snapshot.js";
+import { findFaults, kindOf, simulatedGroups, staleGroups } from "./snapshot.js";
 import { computeState } from "./state.js";
+import { changeOf, startOfDay } from "./statistics.js";
 import { Table } from "./table.js";
 import { setText } from "./text.js";
 import { makeTimeline } from "./timeline.js";
@@ -24,7 +26,13 @@ const LOOK_EVERY = 500;
 const FROZEN_AFTER_S = 3;
 /** Milliseconds between two drawings of the past: at 10 snapshots per second the eye gains nothing from more. */
 const PAST_EVERY = 1000;
+/** A row stands for so many times its length, or the interval, at most: what is longer is a gap. */
+const LONGEST_ROW = 2.5;
 const CHARTS_AGAIN_AFTER = 3000;
+/** Seconds after midnight by which the first value must have been there for a change to be today's. */
+const WHOLE_DAY_WITHIN_S = 900;
+/** Milliseconds after which the charts show what arrived, should history not have answered by then. */
+const PAST_PATIENCE = 5000;
 /** Seconds for which it is said beside the state that the publisher's clock was set. */
 const CLOCK_NOTE_FOR = 60;
 
@@ -37,6 +45,13 @@ const environment = browserEnvironment();
 /** @param {string[]} keys of groups */
 const labelsOf = (keys) => keys.map((key) => groupLabels.get(key) ?? key);
 const headlineMetric = metrics.find(({ isHero }) => isHero) ?? metrics[0];
+
+/** @param {Snapshot} snapshot  @returns {string} for the title: the number, and what it is where it is not real and of now */
+function headlineOf(snapshot) {
+  const kind = kindOf(snapshot, headlineMetric);
+  const value = formatValue(headlineMetric, snapshot[headlineMetric.key]);
+  return kind && kind !== "missing" ? `${value} (${kind})` : value;
+}
 
 class Page {
   preferences = new Preferences(catalogue, openStorage(), new URLSearchParams(location.search));
@@ -58,14 +73,17 @@ class Page {
     range: this.preferences.range.seconds,
     interval,
     now: () => this.now,
-    onLoaded: () => this.#onLoaded(),
-    onFailure: (retryIn) => this.#noteHistory(`History cannot be loaded; charts show what arrives. Next try in ${Math.round(retryIn)} s.`),
+    onLoaded: () => this.#onPast(""),
+    onFailure: () => this.#onPast("History cannot be loaded: the charts show what arrives."),
   });
+  health = new HealthWatch("/stream/health", environment, () => this.#look());
   /** @type {import("./charts.js").Charts|null} Loaded after the first numbers are on the page. */ charts = null;
   /** @type {Snapshot|null} */ latest = null;
   /** @type {Snapshot|null} What is shown while the page is paused. */ held = null;
   missedWhilePaused = 0;
   clockNote = { text: "", until: -Infinity };
+  historyNote = "";
+  /** What there is of the past is known: until then no change and no range is shown. */ #isPastKnown = false;
   wokeAt = -Infinity;
   lookedAt = this.local.now();
   arrivedAt = pageArrival();
@@ -94,7 +112,9 @@ class Page {
     this.#look();
     const loadPast = () => {
       this.past.load();
+      setTimeout(() => (this.#isPastKnown = true), PAST_PATIENCE);
       void this.#loadCharts();
+      void this.health.ask();
     };
     if ("requestIdleCallback" in window) requestIdleCallback(loadPast, { timeout: 300 });
     else setTimeout(loadPast, 100);
@@ -158,14 +178,23 @@ class Page {
   }
 
   #drawPast() {
-    if (document.visibilityState === "hidden") return;
+    if (document.visibilityState === "hidden" || !this.#isPastKnown) return;
     this.#pastDrawnAt = performance.now();
     const { rows, rowStep, window } = this.past;
-    const timeline = makeTimeline(rows, rowStep, groups);
-    this.cards.showPast(this.past.rowsUntilNow, timeline, window, this.preferences.range.label);
-    this.charts?.show(timeline, window);
+    const longest = Math.max(rowStep ?? 0, this.connection.interval) * LONGEST_ROW;
+    this.cards.showPast({ rows: this.past.rowsUntilNow, window, range: this.preferences.range.label, longest, today: (metric) => this.#todayOf(metric) });
+    this.charts?.show(makeTimeline(rows, rowStep, groups), window);
     this.csv.href = this.past.csvAddress;
     if (!this.table.section.hidden) this.table.show(rows, rowStep, this.preferences.zone);
+  }
+
+  /** @param {import("./catalogue.js").Metric} metric  @returns {import("./figures.js").Day|null} */
+  #todayOf(metric) {
+    const { zone } = this.preferences;
+    const midnight = startOfDay(this.past.window.to, zone);
+    const change = changeOf(this.past.rowsUntilNow, metric, midnight);
+    const isWhole = change !== null && change.since - midnight < WHOLE_DAY_WITHIN_S;
+    return change && { change: change.change, since: isWhole ? "" : formatTime(change.since, zone, "minutes") };
   }
 
   /** Look at the evidence, and say what it allows to say. */
@@ -176,7 +205,8 @@ class Page {
     const { latest, connection } = this;
     const { status, interval } = connection;
     const retryAt = status.retryAt;
-    const simulated = latest ? simulatedGroups(latest) : [];
+    const shown = this.held ?? latest;
+    const { zone } = this.preferences;
     const state = computeState({
       age: this.freshness.ageAt(local),
       waited: local - this.heardAt,
@@ -184,31 +214,27 @@ class Page {
       connection: status,
       isOnline: navigator.onLine,
       isWaking: local - this.wokeAt < Math.max(2 * interval, 3),
-      staleGroups: latest ? labelsOf(staleGroups(latest, metrics)) : [],
-      absent: latest ? metrics.filter(({ key }) => (latest[key] ?? null) === null).length : 0,
-      retryIn: retryAt === null ? null : (retryAt - performance.now()) / 1000,
-      lastTime: latest ? formatTime(latest.timestamp, this.preferences.zone) : "",
-      clockNote: local < this.clockNote.until ? this.clockNote.text : "",
+      staleGroups: shown ? labelsOf(staleGroups(shown, metrics)) : [],
+      faults: findFaults(shown, metrics),
+      health: this.health.latest,
+      polledFor: status.pollingSince === null ? 0 : (environment.now() - status.pollingSince) / 1000,
+      retryIn: retryAt === null ? null : (retryAt - environment.now()) / 1000,
+      lastTime: latest ? formatTime(latest.timestamp, zone) : "",
+      note: [local < this.clockNote.until ? this.clockNote.text : "", this.historyNote].filter(Boolean).join(" "),
+      paused: this.held && { time: formatTime(this.held.timestamp, zone), newer: this.missedWhilePaused },
     });
-    const headline = latest ? formatValue(headlineMetric, latest[headlineMetric.key]) : "";
-    this.indicator.show(state, labelsOf(simulated), headline);
-    setText(/** @type {Element} */ (document.querySelector("#clock .time")), formatTime(this.now, this.preferences.zone));
-    setText(/** @type {Element} */ (document.querySelector("#clock .zone")), zoneName(this.preferences.zone));
-    const paused = /** @type {HTMLElement} */ (document.getElementById("paused"));
-    paused.hidden = !this.held;
-    if (this.held) setText(paused, `❚❚ PAUSED at ${formatTime(this.held.timestamp, this.preferences.zone)}, ${this.missedWhilePaused} newer`);
+    this.health.note(state.isTrouble);
+    this.indicator.show(state, shown && labelsOf(simulatedGroups(shown)), shown ? headlineOf(shown) : "");
+    setText(/** @type {Element} */ (document.querySelector("#clock .time")), formatTime(this.now, zone));
+    setText(/** @type {Element} */ (document.querySelector("#clock .zone")), zoneName(zone));
   }
 
-  #onLoaded() {
-    this.#noteHistory("");
+  /** What there is of the past is here, or cannot be had for now. @param {string} note */
+  #onPast(note) {
+    this.#isPastKnown = true;
+    this.historyNote = note;
+    this.#look();
     this.#drawPast();
-  }
-
-  /** @param {string} text */
-  #noteHistory(text) {
-    const note = /** @type {HTMLElement} */ (document.getElementById("history-note"));
-    note.hidden = !text;
-    setText(note, text);
   }
 
   /** @param {string} name */
@@ -242,7 +268,7 @@ class Page {
   /** @param {boolean} isShown */
   #showTable(isShown) {
     this.table.section.hidden = !isShown;
-    /** @type {HTMLElement} */ (document.getElementById("charts")).hidden = isShown;
+    document.body.classList.toggle("shows-table", isShown);
     this.#drawPast();
   }
 }

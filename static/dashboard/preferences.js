@@ -18,6 +18,7 @@ export class Preferences extends EventTarget {
    */
   constructor({ preferences, ranges }, storage, address) {
     super();
+    /** @type {Preference[]} */
     this.declared = preferences;
     this.ranges = ranges;
     this.storage = storage;

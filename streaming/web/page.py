@@ -102,6 +102,7 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "critical": metric.thresholds.critical,
         "worse": metric.thresholds.worse.value,
         "type": metric.type.__name__,
+        "texts": metric.texts,
         "isHero": metric.is_hero,
         "isSigned": metric.is_signed,
     }

@@ -3,7 +3,6 @@ import { test } from "node:test";
 
 import { RowStore } from "../../static/dashboard/rows.js";
 import { describeGap, describeStep } from "../../static/dashboard/format.js";
-import { sparkPath } from "../../static/dashboard/sparkline.js";
 import { changeOf, heldSince, linesOf, makeTimeline } from "../../static/dashboard/timeline.js";
 import { snapshot } from "./browser.js";
 import { PNL, REGIME } from "./metrics.js";
@@ -256,9 +255,4 @@ test("how long a text has held is not claimed across a gap", () => {
   assert.deepEqual(heldSince(store.rows, REGIME), { since: 96, isAtLeast: false });
   store.append(snapshot(150, bull));
   assert.deepEqual(heldSince(store.rows, REGIME), { since: 150, isAtLeast: true });
-});
-
-test("a sparkline breaks where the data does", () => {
-  const path = sparkPath([0, 1, 2, 3, 4], [1, 2, null, 4, undefined], { from: 0, to: 4, low: 1, high: 4 });
-  assert.equal(path.match(/M/g)?.length, 2);
 });
