@@ -58,7 +58,7 @@ class Card {
     const value = snapshot[metric.key] ?? null;
     const problem = snapshot.problems?.[metric.key] ?? "";
     const kind = kindOf(snapshot, metric);
-    setText(this.value, formatValue(metric, value));
+    this.#showValue(formatValue(metric, value));
     if (metric.isSigned) setDirection(this.value, value, metric.decimals);
     const isSimulated = snapshot.sources?.[metric.group] === SIMULATED;
     this.element.classList.toggle("is-simulated", isSimulated);
@@ -71,6 +71,12 @@ class Card {
     const observed = snapshot.observed?.[metric.group];
     setText(this.age, problem === "stale" && observed ? `${formatDuration(now - observed)} old` : "");
     this.#showLevel(kind === "" || kind === "simulated" ? value : null);
+  }
+
+  /** @param {string} text */
+  #showValue(text) {
+    if (text.length !== this.value.textContent?.length) this.value.style.setProperty("--length", String(text.length));
+    setText(this.value, text);
   }
 
   /** @param {any} value of now; null: there is none to judge */
