@@ -30,9 +30,13 @@ const ICON_SHAPES = {
   refused: '<path d="M7 7l18 18M25 7L7 25" stroke="COLOUR" stroke-width="5"/>',
 };
 
-/** @param {State["name"]} name  @returns {string} a data URL */
-export function makeIcon(name) {
-  const shape = ICON_SHAPES[name].replaceAll("COLOUR", ICON_COLOURS[name]);
+/** Invented numbers that come in time: no full dot, and the colour that they have on the page. */
+const SIMULATED_ICON = '<circle cx="16" cy="16" r="11" fill="none" stroke="#9a7bff" stroke-width="5" stroke-dasharray="7 4.5"/>';
+
+/** @param {State["name"]} name  @param {boolean} isSimulated  @returns {string} a data URL */
+export function makeIcon(name, isSimulated) {
+  const drawn = name === "live" && isSimulated ? SIMULATED_ICON : ICON_SHAPES[name];
+  const shape = drawn.replaceAll("COLOUR", ICON_COLOURS[name]);
   const image = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="${ICON_COLOURS[name]}">${shape}</svg>`;
   return `data:image/svg+xml,${encodeURIComponent(image)}`;
 }
@@ -62,9 +66,10 @@ export class Indicator {
   /**
    * @param {State} state
    * @param {string[]|null} simulated labels of the groups that are invented; null: there are no values yet
-   * @param {string} headline the title's number, with what it is where it is not real and of now
+   * @param {string} headline the title's number
+   * @param {import("./snapshot.js").Kind} kind what that number is
    */
-  show(state, simulated, headline) {
+  show(state, simulated, headline, kind) {
     setText(this.label, state.label);
     setText(this.shape, state.shape);
     setText(this.advice, state.advice);
@@ -75,12 +80,14 @@ export class Indicator {
     this.#showReasons(state);
     this.retry.hidden = !state.canRetry;
     const prefix = state.label === "LIVE" ? state.shape : `${state.shape} ${state.label}`;
-    const title = `${prefix} ${headline} · Quantum Trader Dashboard`.replace("  ", " ");
+    const what = kind && kind !== "missing" ? ` (${kind})` : "";
+    const title = `${prefix} ${headline}${what} · Quantum Trader Dashboard`.replace("  ", " ");
     if (this.document.title !== title) this.document.title = title;
-    if (this.#shown === state.name) return;
-    this.#shown = state.name;
+    const shown = `${state.name} ${kind}`;
+    if (this.#shown === shown) return;
+    this.#shown = shown;
     this.state.dataset.state = this.document.body.dataset.state = state.name;
-    this.icon.href = makeIcon(state.name);
+    this.icon.href = makeIcon(state.name, kind === "simulated");
   }
 
   /** The whole advice and the server's reasons, over the page and not in it. @param {State} state */

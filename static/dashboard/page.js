@@ -17,6 +17,7 @@ import { computeState } from "./state.js";
 import { changeOf, startOfDay } from "./statistics.js";
 import { Table } from "./table.js";
 import { setText } from "./text.js";
+import { watchTheme } from "./theme.js";
 import { makeTimeline } from "./timeline.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
@@ -45,13 +46,6 @@ const environment = browserEnvironment();
 /** @param {string[]} keys of groups */
 const labelsOf = (keys) => keys.map((key) => groupLabels.get(key) ?? key);
 const headlineMetric = metrics.find(({ isHero }) => isHero) ?? metrics[0];
-
-/** @param {Snapshot} snapshot  @returns {string} for the title: the number, and what it is where it is not real and of now */
-function headlineOf(snapshot) {
-  const kind = kindOf(snapshot, headlineMetric);
-  const value = formatValue(headlineMetric, snapshot[headlineMetric.key]);
-  return kind && kind !== "missing" ? `${value} (${kind})` : value;
-}
 
 class Page {
   preferences = new Preferences(catalogue, openStorage(), new URLSearchParams(location.search));
@@ -101,7 +95,7 @@ class Page {
     });
     if (this.preferences.isKiosk) keepAwake(document);
     this.preferences.addEventListener("change", (event) => this.#onPreference(/** @type {CustomEvent} */ (event).detail));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.charts?.recolour());
+    watchTheme(document, this.preferences, () => this.charts?.recolour());
     this.connection.addEventListener("snapshot", (event) => this.#onSnapshot(/** @type {CustomEvent} */ (event).detail));
     this.connection.addEventListener("status", () => this.#look());
     for (const name of ["online", "offline"]) window.addEventListener(name, () => this.#look());
@@ -224,7 +218,8 @@ class Page {
       paused: this.held && { time: formatTime(this.held.timestamp, zone), newer: this.missedWhilePaused },
     });
     this.health.note(state.isTrouble);
-    this.indicator.show(state, shown && labelsOf(simulatedGroups(shown)), shown ? headlineOf(shown) : "");
+    const headline = shown ? formatValue(headlineMetric, shown[headlineMetric.key]) : "";
+    this.indicator.show(state, shown && labelsOf(simulatedGroups(shown)), headline, shown ? kindOf(shown, headlineMetric) : "");
     setText(/** @type {Element} */ (document.querySelector("#clock .time")), formatTime(this.now, zone));
     setText(/** @type {Element} */ (document.querySelector("#clock .zone")), zoneName(zone));
   }
@@ -239,7 +234,6 @@ class Page {
 
   /** @param {string} name */
   #onPreference(name) {
-    if (name === "theme" || name === "profit") this.charts?.recolour();
     if (name === "range") {
       this.charts?.zoomTo(null);
       this.past.show(this.preferences.range.seconds);

@@ -52,11 +52,9 @@ export function findFaults(snapshot, metrics) {
   return faults;
 }
 
-/**
- * What a value is, other than real and of now: `simulated`, `stale`, `fallback`, `missing`, or empty.
- * @param {Snapshot} snapshot  @param {{key: string, group: string}} metric
- * @returns {""|"simulated"|"stale"|"fallback"|"missing"}
- */
+/** @typedef {""|"simulated"|"stale"|"fallback"|"missing"} Kind What a value is; empty: real, and of its snapshot's time. */
+
+/** @param {Snapshot} snapshot  @param {{key: string, group: string}} metric  @returns {Kind} */
 export function kindOf(snapshot, { key, group }) {
   const problem = snapshot.problems?.[key] ?? "";
   if ((snapshot[key] ?? null) === null) return "missing";
