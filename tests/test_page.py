@@ -240,6 +240,43 @@ def test_a_broken_connection_resumes_without_a_gap(browser: Browser, proxy: Prox
     assert "gap" not in page.evaluate(ROWS_SINCE, newest)
 
 
+#: Keeps every text that an element had.
+TELL = """selector => {
+  window.told = [];
+  const tell = () => document.querySelectorAll(selector).forEach(({ textContent }) => window.told.push(textContent));
+  new MutationObserver(tell).observe(document.body, { subtree: true, childList: true, characterData: true });
+  tell();
+}"""
+
+
+def test_after_a_restart_no_proxy_is_blamed(browser: Browser, proxy: Proxy) -> None:
+    page = browser.open(proxy.url)
+    page.evaluate(TELL, "#state .advice")
+    proxy.is_down = True
+    proxy.cut()
+    wait_for_claim(page, "/^attempt ([4-9]|\\d\\d)/.test(document.querySelector('#detail').textContent)", patience_s=60)
+    proxy.is_down = False
+    wait_for_claim(page, "document.body.dataset.state === 'live'", patience_s=60)
+    assert page.evaluate("window.told.filter((text) => /proxy|WebSocket/i.test(text))") == []
+
+
+def test_while_history_loads_no_change_is_invented(browser: Browser, proxy: Proxy) -> None:
+    page = browser.new_page()
+    held: list[Any] = []
+    page.route(re.compile("/stream/history"), lambda route: held.append(route))
+    page.goto(proxy.url)
+    page.evaluate(TELL, ".change, .figures dd")
+    wait_for_state(page, "live")
+    wait_for_claim(page, "window.told.length > 100")
+    told = set(page.evaluate("window.told"))
+    invented = [text for text in told if re.search(r"in (\d s|\d+ min|1 h)$", text)]
+    assert invented == []
+    for route in held:
+        route.continue_()
+    page.unroute(re.compile("/stream/history"))
+    wait_for_claim(page, "/in |collecting/.test(document.querySelector('[data-metric=pnl] .change').textContent)")
+
+
 def test_a_browser_without_network_is_told_so(browser: Browser, proxy: Proxy) -> None:
     page = browser.open(proxy.url)
     page.context.set_offline(True)

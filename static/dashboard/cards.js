@@ -20,7 +20,7 @@ import { setText } from "./text.js";
  * @property {{from: number, to: number}} window  Unix seconds.
  * @property {string} range  Its length, for people.
  * @property {number} longest  Seconds that one row may stand for.
- * @property {(metric: Metric) => import("./figures.js").Day|null} today  A metric's change since the day began.
+ * @property {import("./format.js").Zone} zone  Whose days and times they are.
  */
 
 /** Seconds after which a change over less than the range is worth telling. */
@@ -90,9 +90,9 @@ class Card {
   }
 
   /** @param {PastView} past */
-  showPast({ rows, window, range, longest, today }) {
+  showPast({ rows, window, range, longest, zone }) {
     const { metric } = this;
-    this.figures?.show(rows, window, today(metric), rows.length > 1);
+    this.figures?.show(rows, window, zone);
     this.lanes?.show(rows, window, longest);
     if (isNumeric(metric)) this.#showChange(rows, window, range);
     else {

@@ -1,13 +1,15 @@
 /** The figures beside the large number: what the day brought, and what the range held. */
 
 import { setDirection } from "./direction.js";
-import { asShown, formatNumber, formatValue } from "./format.js";
-import { drawdownOf, rangeOf } from "./statistics.js";
+import { asShown, formatNumber, formatTime, formatValue } from "./format.js";
+import { changeOf, drawdownOf, rangeOf, startOfDay } from "./statistics.js";
 import { setText } from "./text.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./row.js").Row} Row */
-/** @typedef {{change: number, since: string}} Day  `since`: the time of day that it is counted from; empty: midnight. */
+
+/** Seconds after midnight by which the first value must have been there for a change to be today's. */
+const WHOLE_DAY_WITHIN_S = 900;
 
 export class Figures {
   /** @param {Element} element the list  @param {Metric} metric */
@@ -22,15 +24,19 @@ export class Figures {
     this.peak = part("peak");
   }
 
-  /** @param {Row[]} rows  @param {{from: number, to: number}} window  @param {Day|null} today  @param {boolean} isKnown whether there is enough of a past */
-  show(rows, window, today, isKnown) {
+  /** @param {Row[]} rows  @param {{from: number, to: number}} window  @param {import("./format.js").Zone} zone */
+  show(rows, window, zone) {
     const { metric } = this;
-    const range = isKnown ? rangeOf(rows, metric, window) : null;
-    const fall = isKnown ? drawdownOf(rows, metric, window) : null;
+    // One row is no range yet.
+    const range = rows.length > 1 ? rangeOf(rows, metric, window) : null;
+    const fall = range && drawdownOf(rows, metric, window);
     setText(this.high, range ? formatValue(metric, range.high) : "—");
     setText(this.low, range ? formatValue(metric, range.low) : "—");
-    setText(this.todayName, today?.since ? `Since ${today.since}` : "Today");
     this.#showChange(this.peak, fall && -fall.drawdown);
+    const midnight = startOfDay(window.to, zone);
+    const today = changeOf(rows, metric, midnight);
+    const isWhole = !today || today.since - midnight < WHOLE_DAY_WITHIN_S;
+    setText(this.todayName, isWhole ? "Today" : `Since ${formatTime(today.since, zone, "minutes")}`);
     this.#showChange(this.today, today && today.change);
   }
 

@@ -14,7 +14,6 @@ import { Past } from "./past.js";
 import { Preferences, openStorage } from "./preferences.js";
 import { findFaults, kindOf, simulatedGroups, staleGroups } from "./snapshot.js";
 import { computeState } from "./state.js";
-import { changeOf, startOfDay } from "./statistics.js";
 import { Table } from "./table.js";
 import { setText } from "./text.js";
 import { watchTheme } from "./theme.js";
@@ -30,8 +29,6 @@ const PAST_EVERY = 1000;
 /** A row stands for so many times its length, or the interval, at most: what is longer is a gap. */
 const LONGEST_ROW = 2.5;
 const CHARTS_AGAIN_AFTER = 3000;
-/** Seconds after midnight by which the first value must have been there for a change to be today's. */
-const WHOLE_DAY_WITHIN_S = 900;
 /** Milliseconds after which the charts show what arrived, should history not have answered by then. */
 const PAST_PATIENCE = 5000;
 /** Seconds for which it is said beside the state that the publisher's clock was set. */
@@ -176,19 +173,11 @@ class Page {
     this.#pastDrawnAt = performance.now();
     const { rows, rowStep, window } = this.past;
     const longest = Math.max(rowStep ?? 0, this.connection.interval) * LONGEST_ROW;
-    this.cards.showPast({ rows: this.past.rowsUntilNow, window, range: this.preferences.range.label, longest, today: (metric) => this.#todayOf(metric) });
+    const { zone, range } = this.preferences;
+    this.cards.showPast({ rows: this.past.rowsUntilNow, window, range: range.label, longest, zone });
     this.charts?.show(makeTimeline(rows, rowStep, groups), window);
     this.csv.href = this.past.csvAddress;
-    if (!this.table.section.hidden) this.table.show(rows, rowStep, this.preferences.zone);
-  }
-
-  /** @param {import("./catalogue.js").Metric} metric  @returns {import("./figures.js").Day|null} */
-  #todayOf(metric) {
-    const { zone } = this.preferences;
-    const midnight = startOfDay(this.past.window.to, zone);
-    const change = changeOf(this.past.rowsUntilNow, metric, midnight);
-    const isWhole = change !== null && change.since - midnight < WHOLE_DAY_WITHIN_S;
-    return change && { change: change.change, since: isWhole ? "" : formatTime(change.since, zone, "minutes") };
+    if (!this.table.section.hidden) this.table.show(rows, rowStep, zone);
   }
 
   /** Look at the evidence, and say what it allows to say. */
