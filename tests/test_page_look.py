@@ -77,7 +77,7 @@ def test_a_kiosk_shows_all_of_it_and_no_more_on_any_screen(browser: Browser, pro
             }).map(({ className }) => className)"""
         )
         assert outside == [], (width, height)
-        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+        wait_for_claim(page, "document.documentElement.scrollHeight <= innerHeight")
         smallest = min(width, height)
         assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.card .value')).fontSize)") > (
             smallest / 30
