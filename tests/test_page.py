@@ -112,7 +112,7 @@ def test_a_default_is_one_of_the_choices(preference: Preference) -> None:
 def test_the_page_is_told_its_ranges_and_preferences() -> None:
     page = describe_page(3.0, None)
     assert [span["seconds"] for span in page["ranges"]] == [span.seconds for span in RANGES]
-    assert [preference["name"] for preference in page["preferences"]] == ["range", "theme", "profit", "zone"]
+    assert [preference["name"] for preference in page["preferences"]] == ["range", "theme", "profit", "compare", "zone"]
 
 
 def test_the_page_is_told_thresholds_units_and_the_currency(settings: Any) -> None:
@@ -478,14 +478,17 @@ def test_charts_are_read_and_zoomed_by_keyboard(browser: Browser, proxy: Proxy) 
     plot.focus()
     page.keyboard.press("ArrowLeft")
     wait_for_claim(page, "/\\d:\\d/.test(document.querySelector('figure.large .at').textContent)")
-    assert shown_seconds(plot) == 3600
+    wait_for_claim(page, "/Profit and loss: .*\\d:\\d/.test(document.querySelector('#chart-said').textContent)")
+    whole = shown_seconds(plot)
     page.keyboard.press("+")
     page.keyboard.press("+")
     wait_for_claim(page, SETTLED)
-    assert shown_seconds(plot) < 1800
+    assert shown_seconds(plot) <= whole / 2
+    assert "from=" in page.url
     page.keyboard.press("Escape")
     wait_for_claim(page, SETTLED)
-    assert shown_seconds(plot) == 3600
+    assert shown_seconds(plot) >= whole
+    assert "from=" not in page.url
 
 
 #: A frame was drawn since.

@@ -13,13 +13,16 @@ import { setText } from "./text.js";
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 /** @typedef {import("./row.js").Row} Row */
+/** @typedef {import("./statistics.js").Anchor} Anchor */
 
 /**
  * @typedef {object} PastView What the cards show of the past.
  * @property {Row[]} rows  Oldest first.
- * @property {{from: number, to: number}} window  Unix seconds.
+ * @property {import("./past.js").Window} window
  * @property {string} range  Its length, for people.
  * @property {number} longest  Seconds that one row may stand for.
+ * @property {Record<string, Anchor>} began  The first snapshot from the present source, by group.
+ * @property {Record<string, Anchor>} today  The day's first snapshot, by group.
  * @property {import("./format.js").Zone} zone  Whose days and times they are.
  */
 
@@ -90,28 +93,26 @@ class Card {
   }
 
   /** @param {PastView} past */
-  showPast({ rows, window, range, longest, zone }) {
+  showPast({ rows, window, range, longest, zone, began, today }) {
     const { metric } = this;
-    this.figures?.show(rows, window, zone);
+    const [source, day] = [began[metric.group], today[metric.group]];
+    this.figures?.show(rows, window, zone, day, source);
     this.lanes?.show(rows, window, longest);
-    if (isNumeric(metric)) this.#showChange(rows, window, range);
+    if (isNumeric(metric)) this.#showChange(rows, window, range, source);
     else {
       const held = heldSince(rows, metric);
       setText(this.change, held ? `for ${held.isAtLeast ? "at least " : ""}${formatDuration(window.to - held.since)}` : "");
     }
   }
 
-  /** @param {Row[]} rows  @param {PastView["window"]} window  @param {string} range */
-  #showChange(rows, window, range) {
+  /** @param {Row[]} rows  @param {PastView["window"]} window  @param {string} range  @param {Anchor|undefined} began */
+  #showChange(rows, window, range, began) {
     const { metric } = this;
-    const found = changeOf(rows, metric, window.from);
-    const length = window.to - window.from;
+    const found = changeOf(rows, metric, window.from, began);
     // The change of a part of the range says so: after a switch of source, or while history is young.
-    const isPart = found && found.since - window.from > Math.max(length * 0.05, 5);
+    const isPart = found && (window.collecting !== null || found.since - window.from > Math.max((window.to - window.from) * 0.05, 5));
     if (!found || (isPart && window.to - found.since < YOUNG_S)) {
-      const begun = rows.find((row) => row.values[metric.key])?.time;
-      const isYoung = begun !== undefined && window.to - begun < length * 0.95;
-      setText(this.change, isYoung ? `collecting for ${formatDuration(window.to - begun)}` : "");
+      setText(this.change, window.collecting === null ? "" : `collecting for ${formatDuration(window.collecting)}`);
       setDirection(this.change, null, 0);
       return;
     }

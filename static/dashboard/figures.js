@@ -2,11 +2,12 @@
 
 import { setDirection } from "./direction.js";
 import { asShown, formatNumber, formatTime, formatValue } from "./format.js";
-import { changeOf, drawdownOf, rangeOf, startOfDay } from "./statistics.js";
+import { changeToday, drawdownOf, rangeOf, startOfDay } from "./statistics.js";
 import { setText } from "./text.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./row.js").Row} Row */
+/** @typedef {import("./statistics.js").Anchor} Anchor */
 
 /** Seconds after midnight by which the first value must have been there for a change to be today's. */
 const WHOLE_DAY_WITHIN_S = 900;
@@ -24,8 +25,11 @@ export class Figures {
     this.peak = part("peak");
   }
 
-  /** @param {Row[]} rows  @param {{from: number, to: number}} window  @param {import("./format.js").Zone} zone */
-  show(rows, window, zone) {
+  /**
+   * @param {Row[]} rows  @param {{from: number, to: number}} window  @param {import("./format.js").Zone} zone
+   * @param {Anchor} [first] the day's first snapshot  @param {Anchor} [began] the first one from the present source
+   */
+  show(rows, window, zone, first, began) {
     const { metric } = this;
     // One row is no range yet.
     const range = rows.length > 1 ? rangeOf(rows, metric, window) : null;
@@ -34,7 +38,7 @@ export class Figures {
     setText(this.low, range ? formatValue(metric, range.low) : "—");
     this.#showChange(this.peak, fall && -fall.drawdown);
     const midnight = startOfDay(window.to, zone);
-    const today = changeOf(rows, metric, midnight);
+    const today = changeToday(rows, metric, midnight, first ?? null, began);
     const isWhole = !today || today.since - midnight < WHOLE_DAY_WITHIN_S;
     setText(this.todayName, isWhole ? "Today" : `Since ${formatTime(today.since, zone, "minutes")}`);
     this.#showChange(this.today, today && today.change);

@@ -1,6 +1,6 @@
 /** A text's past: a lane for each of its values, with when it held and for what share of the time that is known. */
 
-import { SIMULATED } from "./snapshot.js";
+import { isInvented } from "./row.js";
 import { setText } from "./text.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
@@ -29,7 +29,7 @@ export function lanesOf(rows, metric, { from, to }, longest) {
     const lane = found.get(text) ?? { length: 0, real: "", simulated: "" };
     const x = (((start - from) / (to - from)) * WIDTH).toFixed(1);
     const path = `M${x} 5H${(((end - from) / (to - from)) * WIDTH).toFixed(1)}`;
-    if (row.sources[metric.group]?.includes(SIMULATED)) lane.simulated += path;
+    if (isInvented(row.sources[metric.group])) lane.simulated += path;
     else lane.real += path;
     lane.length += end - start;
     known += end - start;

@@ -1,11 +1,13 @@
 /** The page: brings connection, rows, cards, charts and table together. */
 
+import { Anchors } from "./anchors.js";
 import { Cards } from "./cards.js";
 import { readCatalogue } from "./catalogue.js";
 import { LocalClock, ServerClock, pageArrival } from "./clock.js";
 import { LiveConnection } from "./connection.js";
 import { bindControls, keepAwake } from "./controls.js";
 import { browserEnvironment } from "./environment.js";
+import { Events } from "./events.js";
 import { describeStep, formatTime, formatValue, zoneName } from "./format.js";
 import { Freshness } from "./freshness.js";
 import { HealthWatch } from "./health.js";
@@ -13,11 +15,13 @@ import { Indicator } from "./indicator.js";
 import { Past } from "./past.js";
 import { Preferences, openStorage } from "./preferences.js";
 import { findFaults, kindOf, simulatedGroups, staleGroups } from "./snapshot.js";
+import { startOfDay } from "./statistics.js";
 import { computeState } from "./state.js";
 import { Table } from "./table.js";
 import { setText } from "./text.js";
 import { watchTheme } from "./theme.js";
 import { makeTimeline } from "./timeline.js";
+import { Zoom } from "./zoom.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 
@@ -31,6 +35,8 @@ const LONGEST_ROW = 2.5;
 const CHARTS_AGAIN_AFTER = 3000;
 /** Milliseconds after which the charts show what arrived, should history not have answered by then. */
 const PAST_PATIENCE = 5000;
+/** Seconds back to what a range may be compared with. @type {[string, number][]} */
+const COMPARED = [["day", 86_400], ["week", 604_800]];
 /** Seconds for which it is said beside the state that the publisher's clock was set. */
 const CLOCK_NOTE_FOR = 60;
 
@@ -60,14 +66,21 @@ class Page {
     since: catalogue.latest?.id,
     environment,
   });
-  past = new Past(metrics.map(({ key }) => key), "/stream/history", environment, {
+  events = new Events("/stream/events", environment, () => this.#drawPast());
+  anchors = new Anchors(metrics, "/stream/history", environment, () => this.#drawPast());
+  past = new Past(metrics, "/stream/history", environment, {
     range: this.preferences.range.seconds,
     interval,
     now: () => this.now,
-    onLoaded: () => this.#onPast(""),
+    onLoaded: () => this.#onLoaded(),
+    events: this.events,
     onFailure: () => this.#onPast("History cannot be loaded: the charts show what arrives."),
   });
   health = new HealthWatch("/stream/health", environment, () => this.#look());
+  zoom = new Zoom(document, this.preferences, () => this.past.window, (span) => {
+    this.past.zoom(span);
+    this.#drawPast();
+  });
   /** @type {import("./charts.js").Charts|null} Loaded after the first numbers are on the page. */ charts = null;
   /** @type {Snapshot|null} */ latest = null;
   /** @type {Snapshot|null} What is shown while the page is paused. */ held = null;
@@ -104,6 +117,8 @@ class Page {
     const loadPast = () => {
       this.past.load();
       setTimeout(() => (this.#isPastKnown = true), PAST_PATIENCE);
+      this.#compare();
+      this.zoom.start();
       void this.#loadCharts();
       void this.health.ask();
     };
@@ -116,6 +131,8 @@ class Page {
     try {
       const { Charts } = await import("./charts.js");
       this.charts = new Charts(document, metrics, this.preferences);
+      this.charts.onZoom = (span) => this.zoom.to(span);
+      this.charts.onScale = (factor, centre) => this.zoom.by(factor, centre);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       // The network broke between the page and its charts: numbers go on, charts come later.
@@ -142,6 +159,7 @@ class Page {
   #take(snapshot, isAfterMissing, clockStep) {
     const isFirst = this.latest === null;
     this.latest = snapshot;
+    this.anchors.note(snapshot);
     this.past.append(snapshot, { isAfterMissing, clockStep });
     if (this.held) {
       this.missedWhilePaused += 1;
@@ -171,13 +189,16 @@ class Page {
   #drawPast() {
     if (document.visibilityState === "hidden" || !this.#isPastKnown) return;
     this.#pastDrawnAt = performance.now();
-    const { rows, rowStep, window } = this.past;
-    const longest = Math.max(rowStep ?? 0, this.connection.interval) * LONGEST_ROW;
+    const { past, anchors } = this;
     const { zone, range } = this.preferences;
-    this.cards.showPast({ rows: this.past.rowsUntilNow, window, range: range.label, longest, zone });
-    this.charts?.show(makeTimeline(rows, rowStep, groups), window);
-    this.csv.href = this.past.csvAddress;
-    if (!this.table.section.hidden) this.table.show(rows, rowStep, zone);
+    const midnight = startOfDay(this.now, zone);
+    if (midnight > anchors.midnight) anchors.lookUpDay(midnight);
+    const { view, rowStep, window } = past;
+    const longest = Math.max(rowStep ?? 0, this.connection.interval) * LONGEST_ROW;
+    this.cards.showPast({ rows: past.rowsUntilNow, window, range: range.label, longest, zone, began: anchors.began, today: anchors.today });
+    this.charts?.show(makeTimeline(past.isZoomed ? view.rows : past.rows, past.isZoomed ? view.step : rowStep, groups, window.to), view.window, view);
+    this.csv.href = past.csvAddress;
+    if (!this.table.section.hidden) this.table.show(past.rowsInView, view.step, zone);
   }
 
   /** Look at the evidence, and say what it allows to say. */
@@ -213,6 +234,12 @@ class Page {
     setText(/** @type {Element} */ (document.querySelector("#clock .zone")), zoneName(zone));
   }
 
+  #onLoaded() {
+    this.anchors.lookUp(this.past.view.events);
+    this.anchors.lookUpDay(startOfDay(this.now, this.preferences.zone));
+    this.#onPast("");
+  }
+
   /** What there is of the past is here, or cannot be had for now. @param {string} note */
   #onPast(note) {
     this.#isPastKnown = true;
@@ -223,12 +250,18 @@ class Page {
 
   /** @param {string} name */
   #onPreference(name) {
+    if (name === "compare") this.#compare();
     if (name === "range") {
-      this.charts?.zoomTo(null);
+      this.zoom.to(null);
       this.past.show(this.preferences.range.seconds);
     }
+    this.zoom.show();
     this.#look();
     this.#drawPast();
+  }
+
+  #compare() {
+    this.past.compare(COMPARED.find(([choice]) => this.preferences.isChosen("compare", choice))?.[1] ?? 0);
   }
 
   #onVisible() {

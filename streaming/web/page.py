@@ -45,6 +45,7 @@ RANGES = (
 PREFERENCES = (
     Preference("theme", "Colours", (("auto", "System"), ("light", "Light"), ("dark", "Dark")), "auto"),
     Preference("profit", "Profit", (("green-up", "Green is up"), ("red-up", "Red is up")), "green-up"),
+    Preference("compare", "Compare with", (("off", "Nothing"), ("day", "Yesterday"), ("week", "Last week")), "off"),
     Preference("zone", "Times", (("local", "Local"), ("utc", "UTC")), "local"),
 )
 RANGE_PREFERENCE = Preference("range", "Range", tuple((span.key, span.label) for span in RANGES), "1h")

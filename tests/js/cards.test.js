@@ -14,7 +14,7 @@ const METRICS = [CPU, PNL, REGIME];
 
 /** @param {any[]} snapshots */
 function rowsOf(...snapshots) {
-  const store = new RowStore(["cpu", "pnl", "regime"], 3600);
+  const store = new RowStore(METRICS, 3600);
   for (const each of snapshots) store.append(each);
   return store.rows;
 }
