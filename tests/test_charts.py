@@ -233,7 +233,7 @@ def test_a_paused_page_stands_still_whichever_range_is_chosen(browser: Browser, 
     page = open_page(browser, f"{proxy.url}?range=5m")
     page.locator("#table-toggle").click()
     page.locator("#pause").click()
-    wait_for_claim(page, "/, [2-9] newer/.test(document.querySelector('#paused').textContent)")
+    wait_for_claim(page, "/, [2-9] newer/.test(document.querySelector('#detail').textContent)")
     newest = page.locator("#table tbody th").first.inner_text()
     numbers = page.locator(".card .value").all_inner_texts()
     for span in ("1 h", "5 min"):

@@ -10,7 +10,7 @@ import { isInvented } from "./row.js";
 /** CSS pixels at the usual size of type. */
 export const STRIP_HEIGHT = 16;
 /** Colours of page.css: of the first declared text, the last one, those between, and any other. */
-const [FIRST, LAST, BETWEEN, OTHER] = ["--up", "--down", "--ink-faint", "--accent"];
+const [FIRST, LAST, BETWEEN, OTHER] = ["--lane-1", "--lane-3", "--lane-2", "--lane-4"];
 
 /**
  * How a text looks, always the same: declared ones stand from the top to the bottom, in their order.

@@ -10,15 +10,17 @@ import { browserEnvironment } from "./environment.js";
 import { Events } from "./events.js";
 import { describeStep, formatTime, formatValue, zoneName } from "./format.js";
 import { Freshness } from "./freshness.js";
+import { HealthWatch } from "./health.js";
 import { Indicator } from "./indicator.js";
 import { Past } from "./past.js";
 import { KeptSnapshot, isKept } from "./kept.js";
 import { Preferences, openStorage } from "./preferences.js";
+import { findFaults, kindOf, simulatedGroups, staleGroups } from "./snapshot.js";
 import { startOfDay } from "./statistics.js";
-import { simulatedGroups, staleGroups } from "./snapshot.js";
 import { computeState } from "./state.js";
 import { Table } from "./table.js";
 import { setText } from "./text.js";
+import { watchTheme } from "./theme.js";
 import { makeTimeline } from "./timeline.js";
 import { Zoom } from "./zoom.js";
 
@@ -29,7 +31,11 @@ const LOOK_EVERY = 500;
 const FROZEN_AFTER_S = 3;
 /** Milliseconds between two drawings of the past: at 10 snapshots per second the eye gains nothing from more. */
 const PAST_EVERY = 1000;
+/** A row stands for so many times its length, or the interval, at most: what is longer is a gap. */
+const LONGEST_ROW = 2.5;
 const CHARTS_AGAIN_AFTER = 3000;
+/** Milliseconds after which the charts show what arrived, should history not have answered by then. */
+const PAST_PATIENCE = 5000;
 /** Seconds back to what a range may be compared with. @type {[string, number][]} */
 const COMPARED = [["day", 86_400], ["week", 604_800]];
 /** Seconds for which it is said beside the state that the publisher's clock was set. */
@@ -71,8 +77,9 @@ class Page {
     now: () => this.now,
     onLoaded: () => this.#onLoaded(),
     events: this.events,
-    onFailure: (retryIn) => this.#noteHistory(`History cannot be loaded; charts show what arrives. Next try in ${Math.round(retryIn)} s.`),
+    onFailure: () => this.#onPast("History cannot be loaded: the charts show what arrives."),
   });
+  health = new HealthWatch("/stream/health", environment, () => this.#look());
   zoom = new Zoom(document, this.preferences, () => this.past.window, (span) => {
     this.past.zoom(span);
     this.#drawPast();
@@ -82,6 +89,8 @@ class Page {
   /** @type {Snapshot|null} What is shown while the page is paused. */ held = null;
   missedWhilePaused = 0;
   clockNote = { text: "", until: -Infinity };
+  historyNote = "";
+  /** What there is of the past is known: until then no change and no range is shown. */ #isPastKnown = false;
   wokeAt = -Infinity;
   lookedAt = this.local.now();
   arrivedAt = isKept(document) ? null : pageArrival();
@@ -99,7 +108,7 @@ class Page {
     });
     if (this.preferences.isKiosk) keepAwake(document);
     this.preferences.addEventListener("change", (event) => this.#onPreference(/** @type {CustomEvent} */ (event).detail));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.charts?.recolour());
+    watchTheme(document, this.preferences, () => this.charts?.recolour());
     this.connection.addEventListener("snapshot", (event) => this.#onSnapshot(/** @type {CustomEvent} */ (event).detail));
     this.connection.addEventListener("status", () => this.#look());
     for (const name of ["online", "offline"]) window.addEventListener(name, () => this.#look());
@@ -110,9 +119,11 @@ class Page {
     this.#look();
     const loadPast = () => {
       this.past.load();
+      setTimeout(() => (this.#isPastKnown = true), PAST_PATIENCE);
       this.#compare();
       this.zoom.start();
       void this.#loadCharts();
+      void this.health.ask();
     };
     if ("requestIdleCallback" in window) requestIdleCallback(loadPast, { timeout: 300 });
     else setTimeout(loadPast, 100);
@@ -180,17 +191,18 @@ class Page {
   }
 
   #drawPast() {
-    if (document.visibilityState === "hidden") return;
+    if (document.visibilityState === "hidden" || !this.#isPastKnown) return;
     this.#pastDrawnAt = performance.now();
-    const midnight = startOfDay(this.now, this.preferences.zone);
-    if (midnight > this.anchors.midnight) this.anchors.lookUpDay(midnight);
-    const { past } = this;
-    const { view } = past;
-    const timeline = makeTimeline(past.rows, past.rowStep, groups, past.window.to);
-    this.cards.showPast(past.rowsUntilNow, timeline, past.window, this.preferences.range.label, this.anchors.began);
-    this.charts?.show(past.isZoomed ? makeTimeline(view.rows, view.step, groups, past.window.to) : timeline, view.window, view);
+    const { past, anchors } = this;
+    const { zone, range } = this.preferences;
+    const midnight = startOfDay(this.now, zone);
+    if (midnight > anchors.midnight) anchors.lookUpDay(midnight);
+    const { view, rowStep, window } = past;
+    const longest = Math.max(rowStep ?? 0, this.connection.interval) * LONGEST_ROW;
+    this.cards.showPast({ rows: past.rowsUntilNow, window, range: range.label, longest, zone, began: anchors.began, today: anchors.today });
+    this.charts?.show(makeTimeline(past.isZoomed ? view.rows : past.rows, past.isZoomed ? view.step : rowStep, groups, window.to), view.window, view);
     this.csv.href = past.csvAddress;
-    if (!this.table.section.hidden) this.table.show(past.rowsInView, view.step, this.preferences.zone);
+    if (!this.table.section.hidden) this.table.show(past.rowsInView, view.step, zone);
   }
 
   /** Look at the evidence, and say what it allows to say. */
@@ -201,7 +213,8 @@ class Page {
     const { latest, connection } = this;
     const { status, interval } = connection;
     const retryAt = status.retryAt;
-    const simulated = latest ? simulatedGroups(latest) : [];
+    const shown = this.held ?? latest;
+    const { zone } = this.preferences;
     const state = computeState({
       age: this.freshness.ageAt(local),
       waited: local - this.heardAt,
@@ -209,38 +222,38 @@ class Page {
       connection: status,
       isOnline: navigator.onLine,
       isWaking: local - this.wokeAt < Math.max(2 * interval, 3),
-      staleGroups: latest ? labelsOf(staleGroups(latest, metrics)) : [],
-      absent: latest ? metrics.filter(({ key }) => (latest[key] ?? null) === null).length : 0,
-      retryIn: retryAt === null ? null : (retryAt - performance.now()) / 1000,
-      lastTime: latest ? formatTime(latest.timestamp, this.preferences.zone) : "",
-      clockNote: local < this.clockNote.until ? this.clockNote.text : "",
+      staleGroups: shown ? labelsOf(staleGroups(shown, metrics)) : [],
+      faults: findFaults(shown, metrics),
+      health: this.health.latest,
+      polledFor: status.pollingSince === null ? 0 : (environment.now() - status.pollingSince) / 1000,
+      retryIn: retryAt === null ? null : (retryAt - environment.now()) / 1000,
+      lastTime: latest ? formatTime(latest.timestamp, zone) : "",
+      note: [local < this.clockNote.until ? this.clockNote.text : "", this.historyNote].filter(Boolean).join(" "),
+      paused: this.held && { time: formatTime(this.held.timestamp, zone), newer: this.missedWhilePaused },
     });
-    const headline = latest ? formatValue(headlineMetric, latest[headlineMetric.key]) : "";
-    this.indicator.show(state, labelsOf(simulated), headline);
-    setText(/** @type {Element} */ (document.querySelector("#clock .time")), formatTime(this.now, this.preferences.zone));
-    setText(/** @type {Element} */ (document.querySelector("#clock .zone")), zoneName(this.preferences.zone));
-    const paused = /** @type {HTMLElement} */ (document.getElementById("paused"));
-    paused.hidden = !this.held;
-    if (this.held) setText(paused, `❚❚ PAUSED at ${formatTime(this.held.timestamp, this.preferences.zone)}, ${this.missedWhilePaused} newer`);
+    this.health.note(state.isTrouble);
+    const headline = shown ? formatValue(headlineMetric, shown[headlineMetric.key]) : "";
+    this.indicator.show(state, shown && labelsOf(simulatedGroups(shown)), headline, shown ? kindOf(shown, headlineMetric) : "");
+    setText(/** @type {Element} */ (document.querySelector("#clock .time")), formatTime(this.now, zone));
+    setText(/** @type {Element} */ (document.querySelector("#clock .zone")), zoneName(zone));
   }
 
   #onLoaded() {
-    this.#noteHistory("");
     this.anchors.lookUp(this.past.view.events);
     this.anchors.lookUpDay(startOfDay(this.now, this.preferences.zone));
-    this.#drawPast();
+    this.#onPast("");
   }
 
-  /** @param {string} text */
-  #noteHistory(text) {
-    const note = /** @type {HTMLElement} */ (document.getElementById("history-note"));
-    note.hidden = !text;
-    setText(note, text);
+  /** What there is of the past is here, or cannot be had for now. @param {string} note */
+  #onPast(note) {
+    this.#isPastKnown = true;
+    this.historyNote = note;
+    this.#look();
+    this.#drawPast();
   }
 
   /** @param {string} name */
   #onPreference(name) {
-    if (name === "theme" || name === "profit") this.charts?.recolour();
     if (name === "compare") this.#compare();
     if (name === "range") {
       this.zoom.to(null);
@@ -275,7 +288,7 @@ class Page {
   /** @param {boolean} isShown */
   #showTable(isShown) {
     this.table.section.hidden = !isShown;
-    /** @type {HTMLElement} */ (document.getElementById("charts")).hidden = isShown;
+    document.body.classList.toggle("shows-table", isShown);
     this.#drawPast();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A range's past and present as rows, oldest first: what charts, sparklines, changes and table all read.
+ * A range's past and present as rows, oldest first: what charts, changes and table all read.
  *
  * A row is one bucket of `step` seconds (or one snapshot, where `step` is null). History brings the past ones, live
  * snapshots make the newest. Snapshots are in the order of their ids, and known by them; buckets are in that of their

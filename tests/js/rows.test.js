@@ -3,7 +3,6 @@ import { test } from "node:test";
 
 import { RowStore } from "../../static/dashboard/rows.js";
 import { describeGap, describeStep } from "../../static/dashboard/format.js";
-import { sparkPath } from "../../static/dashboard/sparkline.js";
 import { linesOf } from "../../static/dashboard/lines.js";
 import { changeOf, heldSince } from "../../static/dashboard/statistics.js";
 import { makeTimeline } from "../../static/dashboard/timeline.js";
@@ -258,9 +257,4 @@ test("how long a text has held goes on behind a gap with the same on both sides,
   assert.deepEqual(heldSince(store.rows, REGIME), { since: 96, isAtLeast: false, gaps: 0 });
   store.append(snapshot(150, bull));
   assert.deepEqual(heldSince(store.rows, REGIME), { since: 96, isAtLeast: false, gaps: 1 });
-});
-
-test("a sparkline breaks where the data does", () => {
-  const path = sparkPath([0, 1, 2, 3, 4], [1, 2, null, 4, undefined], { from: 0, to: 4, low: 1, high: 4 });
-  assert.equal(path.match(/M/g)?.length, 2);
 });
