@@ -51,9 +51,12 @@ def fill(count: int) -> None:
                 source_portfolio="mock",
                 problem_count=age % 1000 == 0,
                 problems='{"latency": "stale"}' if age % 1000 == 0 else "{}",
+                stand_ins='{"latency": 165}' if age % 1000 == 0 else "",
                 observed="{}",
                 **{
-                    metric.key: metric.texts[age // 400 % 3]
+                    metric.key: None
+                    if metric.key == "latency" and age % 1000 == 0
+                    else metric.texts[age // 400 % 3]
                     if metric.type is str
                     else metric.accept(round(max(numbers.gauss(metric.typical, metric.wander), 0)))
                     if metric.type is int

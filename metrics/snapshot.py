@@ -50,6 +50,11 @@ class Snapshot:
     problems: Mapping[str, Problem]
     observed: Mapping[Group, float]
 
+    @property
+    def stand_ins(self) -> dict[str, Value]:
+        """What is shown in place of values, by metric: a silent producer's last one, or the fallback."""
+        return {key: self.values[key] for key in self.problems if self.values[key] is not None}
+
     def to_dict(self) -> dict[str, Any]:
         """The wire message before it is encoded: KEYS, in their order."""
         parts: dict[str, Any] = {

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.past import PastUnreadableError
 from streaming.publishing.outlet import Outlet
-from streaming.publishing.publisher import Head
+from streaming.publishing.sequence import Head
 from streaming.wire import Frame
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ Twisted's reactor where it has not (Daphne), by the first connection at the late
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from time import monotonic
 
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
@@ -30,9 +30,10 @@ from streaming.past import Past
 from streaming.publishing.layer import FencedChannelLayer
 from streaming.publishing.lease import Lease, LocalLease, RedisLease
 from streaming.publishing.outlet import LayerOutlet, Outlet
-from streaming.publishing.publisher import Head, Publisher
+from streaming.publishing.publisher import Publisher
 from streaming.publishing.redis_lease_store import RedisLeaseStore
 from streaming.publishing.redis_outlet import RedisOutlet
+from streaming.publishing.sequence import Head
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +46,7 @@ def make_lease() -> Lease:
     """The lease that fits the channel layer: shared in Redis where that is, else none is needed."""
     if not settings.REDIS_URL:
         return LocalLease()
-    # Where the holder ends as planned, another one goes on within an interval.
-    return RedisLease(RedisLeaseStore(settings.REDIS_URL), pause_s=max(settings.STREAM_INTERVAL / 2, 0.1))
+    return RedisLease(RedisLeaseStore(settings.REDIS_URL))
 
 
 def make_outlet(layer: BaseChannelLayer) -> Outlet:
@@ -87,6 +87,24 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
                 exc_info=failures == 1,
             )
         await asyncio.sleep(RETRY_S)
+
+
+class ReceivedByHub:
+    """What has come to this process, for its publisher: streaming.publishing.sequence.Received."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def head(self) -> Head | None:
+        """See Received."""
+        latest = self._hub.recent.latest
+        return Head(latest.id, max(latest.term, self._hub.term)) if latest is not None else None
+
+    def after(self, id: int) -> Iterator[EncodedSnapshot]:  # noqa: A002 - the wire's word
+        """See Received."""
+        while (frame := self._hub.recent.next_after(id)) is not None:
+            yield EncodedSnapshot(frame.id, frame.previous, frame.term, frame.text)
+            id = frame.id  # noqa: A001
 
 
 class Runtime:
@@ -130,11 +148,6 @@ class Runtime:
         """What this process has published and the database has not taken yet, between two ids."""
         return self.publisher.history.unwritten(after, before) if self.publisher is not None else ()
 
-    def _seen(self) -> Head | None:
-        """The newest snapshot that has come to this process, whoever published it."""
-        latest = self.hub.recent.latest
-        return Head(latest.id, max(latest.term, self.hub.term)) if latest is not None else None
-
     def make_publisher(self) -> Publisher:
         """A publisher with this process's settings, which continues what the hub has seen."""
         return Publisher(
@@ -150,7 +163,7 @@ class Runtime:
             sources=Sources(),
             # A reader of its own: the hub's may be busy with all that it recalls when a tenure begins.
             past=Past(self.outlet, self._publishers_history, self._waiting),
-            seen=self._seen,
+            received=ReceivedByHub(self.hub),
         )
 
     def start(self, *, with_publisher: bool | None = None) -> None:

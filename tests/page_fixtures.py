@@ -120,7 +120,7 @@ class Browser:
     def new_page(self, **options: Any) -> Any:
         context = self.chromium.new_context(**options)
         self.contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         context.add_init_script(WATCH)
         page = context.new_page()
         page.on("console", lambda message: self._note(message.type, message.text))
@@ -132,7 +132,7 @@ class Browser:
             self.complaints.append(text)
 
 
-def wait_for_claim(page: Any, claim: str, argument: Any = None, patience_s: float = 15) -> None:
+def wait_for_claim(page: Any, claim: str, argument: Any = None, patience_s: float = 30) -> None:
     """Wait until the JavaScript `claim` is true.
 
     Playwright's own wait_for_function() evaluates a string within the page, which the page's policy forbids.

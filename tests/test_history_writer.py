@@ -267,7 +267,7 @@ def test_what_a_killed_process_had_published_is_written_by_the_next_one(tmp_path
 
     run_writer(scenario, journal=Journal(tmp_path))
     assert stored_ids() == list(range(10, 62))
-    assert list(tmp_path.iterdir()) == []
+    assert Journal(tmp_path).recover() == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -308,10 +308,10 @@ def test_what_is_stored_is_not_in_the_journal_any_more(tmp_path: Path) -> None:
         add(writer, *link(1))
         assert sizes() > [100]
         await writer.flush()
-        assert sizes() == [0]
+        assert sizes()[0] < 60  # the newest is named, no more
 
     run_writer(scenario, journal=journal)
-    assert list(tmp_path.iterdir()) == []
+    assert Journal(tmp_path).recover() == []
 
 
 # --- retention ---

@@ -52,7 +52,7 @@ def test_two_who_recover_at_once_do_not_get_the_same(tmp_path: Path) -> None:
     assert second.recover() == MESSAGES
     second.forget_recovered()
     assert Journal(tmp_path).recover() == []
-    assert list(tmp_path.iterdir()) == []
+    assert len(list(tmp_path.iterdir())) == 1  # where the newest is named
 
 
 def test_what_was_cleared_does_not_come_back(tmp_path: Path) -> None:
@@ -64,12 +64,41 @@ def test_what_was_cleared_does_not_come_back(tmp_path: Path) -> None:
     assert Journal(tmp_path).recover() == MESSAGES[10:12]
 
 
-def test_nothing_is_left_of_a_journal_that_was_cleared(tmp_path: Path) -> None:
+def test_of_a_journal_that_was_cleared_only_the_name_of_the_newest_is_left(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "new")
     append(journal, MESSAGES)
     journal.clear()
     journal.close()
-    assert list((tmp_path / "new").iterdir()) == []
+    (file,) = (tmp_path / "new").iterdir()
+    assert file.stat().st_size < 60
+    newest = (MESSAGES[-1].id, MESSAGES[-1].term)
+    for _ in range(3):  # starts, none of which appends anything
+        following = Journal(tmp_path / "new")
+        assert following.recover() == []
+        assert following.newest == newest
+        following.forget_recovered()
+        following.close()
+        assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_the_newest_is_the_one_with_the_highest_id_whoever_had_it(tmp_path: Path) -> None:
+    for messages in (MESSAGES[:5], MESSAGES[5:9], MESSAGES[3:4]):
+        journal = Journal(tmp_path)
+        append(journal, messages)
+        journal.clear()
+        assert journal.newest == (messages[-1].id, messages[-1].term)
+        journal.close()
+    following = Journal(tmp_path)
+    following.recover()
+    assert following.newest == (MESSAGES[8].id, MESSAGES[8].term)
+
+
+def test_a_journal_in_which_nothing_was_kept_leaves_nothing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.clear()
+    journal.forget_recovered()
+    journal.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

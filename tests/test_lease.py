@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
+from redis import Redis as SyncRedisClient
 from redis.asyncio import Redis as RedisClient
 
 from streaming.publishing.lease import LocalLease, RedisLease, Taken, read_boot_clock
@@ -142,10 +143,11 @@ def test_a_standby_whose_command_is_executed_late_leads_and_knows_it(redis: Redi
     async def scenario() -> None:
         async with actors(redis.url, "a", "b", ttl_s=1.2) as (a, b), RedisClient.from_url(redis.url) as client:
             await a.lease.take()
+            ended_at = read_boot_clock() + 1.5  # Redis counts from when it was asked, which is a moment later
             await b.lease.take()
             freeze(redis)
             await b.lease.take()  # waits in Redis's socket
-            await until(lambda: not a.lease.is_held)
+            await until(lambda: not a.lease.is_held and read_boot_clock() > ended_at)
             thaw(redis)
             await until(lambda: client.get("quantum:lease"))
             await until(lambda: take(b), patience_s=0.9)  # before that lease could have ended by itself
@@ -171,6 +173,66 @@ def test_who_keeps_it_takes_it_again_when_the_outlet_says_that_it_is_lost(redis:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
             assert await client.get("quantum:lease") is None  # given back
+
+    play(scenario)
+
+
+def test_who_stands_by_is_told_when_the_holder_ends_and_says_in_which_term_it_leads(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        # No look by time alone within this test.
+        async with actors(redis.url, "a", "b", ttl_s=4000, patience_s=1000) as (a, b):
+            taken = asyncio.Event()
+            b.lease.on_taken = taken.set
+            await a.lease.take()
+            keeping = asyncio.create_task(b.lease.keep())
+            await until(lambda: is_waited_for(redis))
+            await a.lease.give_back()
+            await taken.wait()
+            assert (b.lease.is_held, b.lease.term) == (True, 2)
+            taken.clear()
+            b.lease.known_term = 6
+            b.lease.note_lost()
+            await taken.wait()
+            assert (b.lease.is_held, b.lease.term) == (True, 7)
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+    with caplog.at_level("INFO", "streaming.publishing.lease"):
+        play(scenario)
+    said = [record.getMessage() for record in caplog.records if "holds the lease" in record.getMessage()]
+    assert said == [f"This publisher holds the lease, in term {term}." for term in (1, 2, 7)]
+
+
+def is_waited_for(redis: Redis) -> bool:
+    """Whether somebody stands by."""
+    with SyncRedisClient.from_url(redis.url) as client:
+        return bool(client.info("clients")["blocked_clients"])
+
+
+def test_a_new_term_of_the_same_holder_is_said(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with actors(redis.url, "a") as (a,):
+            for known in (0, 0, 5):
+                a.lease.known_term = max(known, a.lease.known_term)
+                await a.lease.take()
+
+    with caplog.at_level("INFO", "streaming.publishing.lease"):
+        play(scenario)
+    assert [record.getMessage()[-7:] for record in caplog.records] == ["term 1.", "term 6."]
+
+
+def test_who_stands_by_knows_when_the_lease_of_one_that_was_killed_ends(redis: Redis) -> None:
+    async def scenario() -> None:
+        async with actors(redis.url, "a", "b", ttl_s=60) as (a, b), RedisClient.from_url(redis.url) as client:
+            await a.lease.take()
+            await client.pexpire("quantum:lease", 700)
+            b.lease._pause_s = 60.0
+            keeping = asyncio.create_task(b.lease.keep())
+            await until(lambda: b.lease.is_held)
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
 
     play(scenario)
 
@@ -224,6 +286,8 @@ def test_an_error_without_a_text_still_says_something(caplog: pytest.LogCaptureF
                 raise TimeoutError
             return Taken(1, time.time())
 
+        async def wait_for_release(self, at_most_s: float) -> None: ...
+
         async def release(self, holder: str) -> None:
             raise OSError
 
@@ -248,8 +312,9 @@ def test_the_clock_is_compared_with_the_servers() -> None:
             clock[0] += 0.4  # the way there and back
             return Taken(1, 1000.2)
 
-        async def release(self, holder: str) -> None:
-            pass
+        async def wait_for_release(self, at_most_s: float) -> None: ...
+
+        async def release(self, holder: str) -> None: ...
 
     clock = [50.0]
 

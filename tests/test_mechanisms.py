@@ -1,6 +1,7 @@
 """The small mechanisms that promises rest on: ticks, questions, eager coroutines, membership."""
 
 import asyncio
+import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from streaming.publishing.ticker import Ticker
 from streaming.servers import daphne_server
 from streaming.wire import GROUP, make_layer_message
 from tests.hubs import make_hub
+from tests.simulation.loop import SimulatedLoop
 
 
 async def until(claim: Callable[[], bool]) -> None:
@@ -26,52 +28,41 @@ async def until(claim: Callable[[], bool]) -> None:
 # --- ticks ---
 
 
-class FakeLoop:
-    """A clock that a test moves; sleeping moves it, too."""
+def tick_times(work_s: list[float], hurried_at: float | None = None) -> tuple[list[float], int]:
+    """When each tick came on a simulated clock, with work of these lengths after each; and how many were missed."""
+    loop: Any = SimulatedLoop(random.Random(1))  # type: ignore[abstract]
+    ticker = Ticker(3.0)
+    times = []
 
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def time(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += max(seconds, 0)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> FakeLoop:
-    clock = FakeLoop()
-    monkeypatch.setattr(
-        "streaming.publishing.ticker.asyncio", type("A", (), {"get_running_loop": lambda: clock, "sleep": clock.sleep})
-    )
-    return clock
-
-
-def tick_times(clock: FakeLoop, work_s: list[float]) -> tuple[list[float], int]:
-    """When each tick came, in seconds from the first, with work of these lengths after each."""
-
-    async def run() -> tuple[list[float], int]:
-        ticker = Ticker(3.0)
-        times = []
-        remaining = iter(work_s)
+    async def run() -> None:
+        remaining = iter([*work_s, 1000.0])
         async for _ in ticker:
-            times.append(round(clock.now - 1000.0, 3))
-            try:
-                clock.now += next(remaining)
-            except StopIteration:
-                return times, ticker.missed
-        raise AssertionError
+            times.append(round(loop.time(), 3))
+            await asyncio.sleep(next(remaining))
 
-    return asyncio.run(run())
-
-
-def test_ticks_do_not_drift_with_the_work(clock: FakeLoop) -> None:
-    assert tick_times(clock, [0.5, 2.9, 0.0, 1.0]) == ([0, 3, 6, 9, 12], 0)
+    if hurried_at is not None:
+        loop.call_at(hurried_at, ticker.hurry)
+    loop.create_task(run())
+    loop.run_until(100.0)
+    loop.end([])
+    return times, ticker.missed
 
 
-def test_ticks_that_were_missed_are_counted_skipped_and_never_bunched(clock: FakeLoop) -> None:
-    assert tick_times(clock, [7.0, 0.1, 3.1, 0.1]) == ([0, 9, 12, 18, 21], 3)
+def test_ticks_do_not_drift_with_the_work() -> None:
+    assert tick_times([0.5, 2.9, 0.0, 1.0]) == ([0, 3, 6, 9, 12], 0)
+
+
+def test_ticks_that_were_missed_are_counted_skipped_and_never_bunched() -> None:
+    assert tick_times([7.0, 0.1, 3.1, 0.1]) == ([0, 9, 12, 18, 21], 3)
+
+
+def test_a_tick_that_is_hurried_comes_at_once_and_the_others_follow_from_there() -> None:
+    assert tick_times([0.0, 0.0, 0.0, 0.0], hurried_at=4.0) == ([0, 3, 4, 7, 10], 0)
+
+
+def test_who_hurries_while_a_tick_is_worked_on_changes_nothing() -> None:
+    """That tick does what there is to do: another one right after it would be too soon."""
+    assert tick_times([0.0, 2.0, 0.0], hurried_at=4.0) == ([0, 3, 6, 9], 0)
 
 
 # --- questions ---

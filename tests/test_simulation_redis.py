@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis.exceptions import ResponseError
 
-from streaming.publishing.redis_lease_store import RELEASE, TAKE, TERM_KEY
+from streaming.publishing.redis_lease_store import RELEASE, RELEASED_KEY, TAKE, TERM_KEY
 from streaming.publishing.redis_outlet import LEASE_KEY, PUBLISH, STREAM_KEY
 from streaming.publishing.redis_script import PromptRedis
 from tests.processes import Redis
@@ -38,7 +38,7 @@ class Pair:
         assert (real[0], len(real)) == (simulated[0], len(simulated))
 
     async def release(self, token: str) -> None:
-        real = await self.ask_real(RELEASE, (LEASE_KEY,), token)
+        real = await self.ask_real(RELEASE, (LEASE_KEY, RELEASED_KEY), token)
         assert real == self.state.release(NOW_MS, token)
 
     async def publish(self, *arguments: Any) -> None:

@@ -5,10 +5,12 @@ from typing import Any, ClassVar
 
 import pytest
 
+from metrics.history.journal import Newest
 from metrics.snapshot import EncodedSnapshot
 from streaming.publishing.lease import LocalLease
 from streaming.publishing.outlet import Outcome, Published
-from streaming.publishing.publisher import Head, Publisher
+from streaming.publishing.publisher import Publisher
+from streaming.publishing.sequence import Head
 from tests.test_contract import START_ID, make_message
 
 
@@ -48,7 +50,10 @@ class Past:
 
 
 class History:
-    """A writer that writes nothing."""
+    """A writer that writes nothing, whose journal knows `newest`."""
+
+    def __init__(self, newest: Newest | None = None) -> None:
+        self.newest = newest
 
     def add(self, *composed: Any) -> None:
         pass
@@ -66,17 +71,22 @@ def kept(number: int) -> EncodedSnapshot:
 
 
 @pytest.mark.parametrize(
-    ("heads", "outlet", "previous"),
+    ("heads", "outlet", "journal", "previous"),
     [
-        ([Head(START_ID, 1), Head(START_ID, 1)], [], START_ID),  # history tells
-        ([Head(START_ID, 1)], [kept(START_ID + 7)], START_ID + 7),  # history is away; the outlet tells
-        ([Head(START_ID, 1)], [], None),  # neither does: what was known before may be old
-        ([], [], None),
-        ([None, None], [], None),  # there was none
+        ([Head(START_ID, 1), Head(START_ID, 1)], [], None, START_ID),  # history tells
+        ([Head(START_ID, 1)], [kept(START_ID + 7)], None, START_ID + 7),  # history is away; the outlet tells
+        ([Head(START_ID, 1)], [], None, None),  # neither does: what was known before may be old
+        ([], [], None, None),
+        ([], [], Newest(10**15, 1), None),  # the journal does not know what others published, but ids are above it
+        ([None, None], [], None, None),  # there was none
     ],
 )
 def test_a_successor_names_the_newest_snapshot_before_it_or_none_where_nobody_tells(
-    heads: list[Head | None], outlet: list[EncodedSnapshot], previous: int | None, monkeypatch: pytest.MonkeyPatch
+    heads: list[Head | None],
+    outlet: list[EncodedSnapshot],
+    journal: Newest | None,
+    previous: int | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A restarted publisher once named an old one while Redis was empty and PostgreSQL hung: a fork told to nobody."""
     composed = make_message()
@@ -96,11 +106,12 @@ def test_a_successor_names_the_newest_snapshot_before_it_or_none_where_nobody_te
     async def scenario() -> None:
         taker = Outlet(outlet)
         choices: Any = Choices()
-        history: Any = History()
+        history: Any = History(journal)
         publisher = Publisher(
             taker, LocalLease(), interval_s=1.0, history=history, choices=choices, sources=choices, past=Past(*heads)
         )
         await publisher.run_once()
         assert [message.previous for message in taker.published] == [previous]
+        assert all(message.id > (journal or Newest(0, 0)).id for message in taker.published)
 
     asyncio.run(scenario())

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from metrics.snapshot import EncodedSnapshot
-from streaming.publishing.publisher import Head, Publisher
+from streaming.publishing.publisher import Publisher
+from streaming.publishing.sequence import Head
 
 
 class ForgetfulLease:
@@ -28,11 +29,28 @@ class ForgetfulLease:
 
 
 class EmptyOutlet:
+    decides = True
+
     async def newest(self, count: int) -> list[EncodedSnapshot]:
         return []
 
 
+class Seen:
+    """What has come to this process: `heads`, one after the other."""
+
+    def __init__(self, *heads: Head) -> None:
+        self.heads = list(heads)
+
+    def head(self) -> Head | None:
+        return self.heads[-1]
+
+    def after(self, id: int) -> list[EncodedSnapshot]:  # noqa: A002 - the wire's word
+        return []
+
+
 class Idle:
+    newest = None  # in its journal
+
     async def run(self) -> None:
         await asyncio.Event().wait()
 
@@ -74,20 +92,20 @@ def test_a_standby_that_takes_over_after_a_flush_has_a_higher_term_than_any_it_c
         lease, ignored = ForgetfulLease(), Idle()
         everything: dict[str, Any] = {"outlet": EmptyOutlet(), "lease": lease, "history": ignored}
         past = Knowing(stored)
-        heads = [Head(1000, 38)]
+        received = Seen(Head(1000, 38))
         publisher = Recording(
             **everything,
             interval_s=0.01,
             choices=ignored,  # type: ignore[arg-type]
             sources=ignored,  # type: ignore[arg-type]
             past=past,
-            seen=lambda: heads[-1],
+            received=received,
         )
         publisher.published_in = []
         task = asyncio.create_task(publisher.run())
         async with asyncio.timeout(10):
             await until(lambda: past.asked > 0)
-            heads.append(Head(1001, seen))  # the leader goes on in a new term, while this one stands by
+            received.heads.append(Head(1001, seen))  # the leader goes on in a new term, while this one stands by
             await until(lambda: lease.known_term >= seen)
             await lease.take()
             await until(lambda: bool(publisher.published_in))

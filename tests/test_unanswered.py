@@ -9,7 +9,8 @@ from metrics.snapshot import EncodedSnapshot, Snapshot
 from streaming.past import Past
 from streaming.publishing.lease import LocalLease
 from streaming.publishing.outlet import Outcome, Published
-from streaming.publishing.publisher import Head, Publisher
+from streaming.publishing.publisher import Publisher
+from streaming.publishing.sequence import Head
 from tests.simulation.sources import SimulatedChoices, SimulatedSources
 
 
@@ -55,6 +56,8 @@ class Outlet:
 class History:
     """What a writer was given, each once."""
 
+    newest = None
+
     def __init__(self) -> None:
         self.texts: dict[int, str] = {}
 
@@ -66,6 +69,17 @@ class History:
         await asyncio.sleep(3600)
 
 
+class Seen:
+    """What this process has received: the head that `look` tells, and `messages`."""
+
+    def __init__(self, look: Callable[[], Head | None], *messages: EncodedSnapshot) -> None:
+        self.head = look
+        self.messages = messages
+
+    def after(self, id: int) -> list[EncodedSnapshot]:  # noqa: A002 - the wire's word
+        return [message for message in self.messages if message.id > id]
+
+
 class Nothing:
     """No past."""
 
@@ -73,7 +87,7 @@ class Nothing:
         return None
 
 
-def make_publisher(outlet: Outlet, lease: Any = None, *, seen: Callable[[], Head | None] = lambda: None) -> Publisher:
+def make_publisher(outlet: Outlet, lease: Any = None, *, received: Seen | None = None) -> Publisher:
     """A publisher whose clock stands still: ids count on from one another."""
     return Publisher(
         outlet,
@@ -83,7 +97,7 @@ def make_publisher(outlet: Outlet, lease: Any = None, *, seen: Callable[[], Head
         choices=SimulatedChoices(),
         sources=SimulatedSources(itertools.count(1)),
         past=Nothing(),
-        seen=seen,
+        received=received,
         wall=lambda: 1_735_000_000.0,
     )
 
@@ -124,7 +138,7 @@ def test_what_others_saw_of_it_counts_as_an_answer() -> None:
         """A moment late, as a hub is."""
         return Head(outlet.entries[-1].id, outlet.entries[-1].term) if outlet.tries >= 3 else None
 
-    publisher: Any = play(outlet, seen=seen)
+    publisher: Any = play(outlet, received=Seen(seen))
     assert published(outlet) == publisher.history.texts
 
 
@@ -166,7 +180,7 @@ def test_an_id_is_never_given_twice_however_the_clock_stands() -> None:
 
 def test_a_tenure_that_turns_out_to_be_older_than_what_was_seen_publishes_nothing() -> None:
     outlet = Outlet()
-    play(outlet, seen=lambda: Head(1_735_000_000_000, 7) if outlet.tries >= 2 else None)
+    play(outlet, received=Seen(lambda: Head(1_735_000_000_000, 7) if outlet.tries >= 2 else None))
     assert {entry.term for entry in outlet.entries[2:]} == {8}
 
 
@@ -176,6 +190,30 @@ def test_an_outlet_that_lost_its_newest_is_gone_on_from_what_is_known() -> None:
     lost = outlet.entries.pop()
     asyncio.run(publish_until(publisher, lambda: len(outlet.entries) >= 5))
     assert outlet.entries[4].previous == lost.id
+
+
+def test_what_the_outlet_has_lost_and_this_process_has_received_is_kept() -> None:
+    """A killed leader's last was published when Redis woke, and lost when it was flushed: others had received it."""
+    before = Outlet()
+    play(before, entries=3)
+    last = before.entries[-1]
+    outlet = Outlet()  # which is empty
+    received = Seen(lambda: Head(last.id, last.term), *before.entries)
+    publisher: Any = play(outlet, received=received, entries=6)
+    assert outlet.entries[0].previous == last.id
+    assert {entry.id for entry in before.entries} < set(publisher.history.texts)
+
+
+def test_where_the_outlet_has_lost_its_newest_ids_are_left_out_that_may_have_been_given() -> None:
+    """A publisher whose clock was behind gave an id again that clients had got by a snapshot that Redis then lost."""
+    last = Head(1_735_000_000_005, 1)  # ahead of the clock
+    outlet = Outlet()
+    lease = LocalLease()
+    lease.term = 1  # it has been taken before the first tick
+    play(outlet, lease=lease, received=Seen(lambda: last if not outlet.tries else None))
+    assert outlet.entries[0].previous == last.id
+    assert outlet.entries[0].id > last.id + 5000
+    assert [entry.id - outlet.entries[0].id for entry in outlet.entries[:3]] == [0, 1, 2]
 
 
 class OldRows:

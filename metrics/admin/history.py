@@ -125,7 +125,7 @@ def value_column(key: str) -> Any:
 
     @admin.display(description=metric.label, ordering=None)
     def column(record: SnapshotRecord) -> str:
-        return metric.show(getattr(record, key))
+        return metric.show(record.shown(key))
 
     return column
 

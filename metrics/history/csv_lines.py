@@ -50,6 +50,15 @@ def sources_column(group: Group) -> Column[Row]:
     return Column(group.source_column, lambda row: "+".join(row["sources"].get(group, ())))
 
 
+def problems_cell(row: Row) -> str:
+    """Which metrics of a bucket had which problem, and in how many snapshots: `ram:stale=12 pnl:missing=3`."""
+    return " ".join(
+        f"{metric.key}:{problem}={count}"
+        for metric in CATALOGUE
+        for problem, count in row[metric.key].get("problems", {}).items()
+    )
+
+
 CELLS: dict[str, Callable[[Snapshot], object]] = {
     "datetime": lambda snapshot: format_time(snapshot.timestamp),
     "problems": lambda snapshot: " ".join(f"{key}:{problem}" for key, problem in snapshot.problems.items()),
@@ -59,7 +68,7 @@ BUCKET_COLUMNS: tuple[Column[Row], ...] = (
     Column("time", itemgetter("time")),
     Column("datetime", lambda row: format_time(row["time"])),
     Column("count", itemgetter("count")),
-    Column("problems", itemgetter("problems")),
+    Column("problems", problems_cell),
     *(sources_column(group) for group in Group),
     *(part_column(metric.key, part) for metric in NUMBERS for part in ("min", "mean", "max", "last")),
     *(part_column(metric.key, "last") for metric in CATALOGUE if not metric.is_number),

@@ -41,13 +41,20 @@ def read_events(start: float, end: float) -> list[dict[str, Any]]:
     ]
 
 
+def find_oldest() -> float | None:
+    """The lowest time in history, Unix seconds; None: there is nothing (blocking)."""
+    oldest_ms: int | None = read_whole([SnapshotRecord.objects.aggregate(oldest=Min("time_ms"))["oldest"]])[0]
+    return None if oldest_ms is None else oldest_ms / 1000
+
+
 def to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def export_json(start: float, end: float, step_s: float | None) -> Iterator[str]:
     """The answer of `/stream/history` in pieces: rows of `step_s` seconds, or all snapshots where that is None."""
-    head = to_json({"from": start, "to": end, "step": step_s, "events": read_events(start, end)})
+    about = {"from": start, "to": end, "step": step_s, "oldest": find_oldest(), "events": read_events(start, end)}
+    head = to_json(about)
     if step_s is None:
         name, pages = "snapshots", read_range(start, end, encode_snapshots)
     else:

@@ -1,6 +1,7 @@
 """Keeps in a file what is published and not in the database yet, so that neither kill -9 nor a long wait loses it.
 
 Each process appends to a file of its own, locked as long as it lives. Who starts reads the files whose process is gone.
+Of what is stored one line stays, which says how far the sequence had come: it can go on while the database is away.
 What is appended survives the process at once; a failure of the whole machine, as far as the system had written it.
 """
 
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 SEGMENT = 10_000
 #: What a line has before the rest of its message, with the term in between.
 HEAD = b'{"term":'
+#: The line that says which snapshot was the newest, when all are stored.
+STORED = b'%b%d,"stored":%d}\n'
 
 
 class OpenFile(NamedTuple):
@@ -27,6 +30,13 @@ class OpenFile(NamedTuple):
 
     path: Path
     descriptor: int
+
+
+class Newest(NamedTuple):
+    """Which snapshot was appended last, and its term."""
+
+    id: int
+    term: int
 
 
 class Journal:
@@ -42,10 +52,12 @@ class Journal:
         self._own: list[OpenFile] = []  # the newest is written to
         self._count = 0  # of lines in the newest
         self._recovered: list[OpenFile] = []
+        self.newest: Newest | None = None  # that is known here: of this process, and of what was recovered
         self.error = ""  # why the last snapshot was not appended; empty where it was
 
     def append(self, message: EncodedSnapshot) -> None:
         """Add `message`; takes microseconds, and nobody waits for a disk."""
+        self._note(message)
         try:
             if not self._own or os.fstat(self._own[-1].descriptor).st_nlink == 0 or self._count >= self._segment:
                 self._begin_file()
@@ -57,15 +69,25 @@ class Journal:
             self._note_success()
 
     def clear(self) -> None:
-        """Forget what was appended: it is stored."""
+        """Forget what was appended, but which was the newest: it is stored."""
         if self._count or len(self._own) > 1:
             try:
                 while len(self._own) > 1:
                     remove(self._own.pop(0))
                 os.ftruncate(self._own[0].descriptor, 0)
                 self._count = 0
+                self._write_newest()
             except OSError as error:
                 self._note_failure(error)
+
+    def _write_newest(self) -> None:
+        """Raises OSError."""
+        if self.newest is not None:
+            write_line(self._own[-1].descriptor, STORED % (HEAD, self.newest.term, self.newest.id))
+
+    def _note(self, message: EncodedSnapshot) -> None:
+        if self.newest is None or message.id >= self.newest.id:
+            self.newest = Newest(message.id, message.term)
 
     def recover(self) -> list[EncodedSnapshot]:
         """What processes that are gone have left, oldest first; each to one who asks, until it ends or forgets it."""
@@ -82,14 +104,19 @@ class Journal:
                     continue
                 self._recovered.append(file)
                 for message in read_lines(file):
-                    found[message.id] = message
+                    self._note(message)
+                    if message.text:
+                        found[message.id] = message
             except OSError as error:
                 self._note_failure(error)
         return [found[number] for number in sorted(found)]
 
     def forget_recovered(self) -> None:
-        """Remove what was recovered: it is stored."""
+        """Remove what was recovered: it is stored. Which was the newest stays, in a file of this process."""
         try:
+            if self._recovered and not self._own:
+                self._begin_file()
+                self._write_newest()
             while self._recovered:
                 remove(self._recovered.pop())
         except OSError as error:
@@ -159,7 +186,7 @@ def lock_left(path: Path) -> OpenFile | None:
 
 
 def read_lines(file: OpenFile) -> list[EncodedSnapshot]:
-    """The messages in `file`; what is none (a torn last line) is left out. Raises OSError."""
+    """The messages in `file`, see read_line; what is none (a torn last line) is left out. Raises OSError."""
     size = os.fstat(file.descriptor).st_size
     messages = []
     for line in os.pread(file.descriptor, size, 0).splitlines():
@@ -171,15 +198,21 @@ def read_lines(file: OpenFile) -> list[EncodedSnapshot]:
 
 
 def read_line(line: bytes) -> EncodedSnapshot:
-    """The message of one line; whether it is one, nobody has looked yet. Raises ValueError where it has no id."""
+    """The message of one line; of one that is stored only the id and the term, without a text.
+
+    Whether it is a message, nobody has looked yet. Raises ValueError where it has no id.
+    """
     head, comma, rest = line.partition(b",")
     if not comma or not head.startswith(HEAD):
         raise ValueError(f"{line[:40]!r} does not begin with a term")
     text = "{" + rest.decode()
     message = json.loads(text)
+    term = int(head.removeprefix(HEAD))
+    if type(stored := message.get("stored")) is int:
+        return EncodedSnapshot(stored, None, term, "")
     if type(number := message.get("id")) is not int:
         raise ValueError(f"{line[:40]!r} has no id")
-    return EncodedSnapshot(number, message.get("previous"), int(head.removeprefix(HEAD)), text)
+    return EncodedSnapshot(number, message.get("previous"), term, text)
 
 
 def remove(file: OpenFile) -> None:

@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 
 from metrics.database_errors import explain_database_error
 from metrics.history.horizon import Horizon
-from metrics.history.journal import Journal
+from metrics.history.journal import Journal, Newest
 from metrics.history.store import Entry, Store
 from metrics.snapshot import EncodedSnapshot, Snapshot, decode_snapshot, to_ms
 
@@ -77,6 +77,11 @@ class HistoryWriter:
     def waiting(self) -> int:
         """How many snapshots are not in the database yet."""
         return len(self._waiting)
+
+    @property
+    def newest(self) -> Newest | None:
+        """The newest snapshot that this machine's journal knows, stored or not."""
+        return self._journal.newest if self._journal is not None else None
 
     @property
     def journal_error(self) -> str:
@@ -187,12 +192,8 @@ class HistoryWriter:
             return
         if refused:
             self.refused += len(refused)
-            logger.error(
-                "History refused %d snapshots of a publisher whose term was over, from %d (term %d) on.",
-                len(refused),
-                refused[0][0].id,
-                refused[0][1],
-            )
+            words = "History refused %d snapshots of a publisher whose term was over, from %d (term %d) on."
+            logger.error(words, len(refused), refused[0][0].id, refused[0][1])
 
     async def _prune_if_due(self) -> None:
         """Delete one batch of what is past the retention; more at the next turn, so that writes come between."""

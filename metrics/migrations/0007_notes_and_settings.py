@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metrics', '0005_ids'),
+        ('metrics', '0006_stand_ins'),
     ]
 
     operations = [

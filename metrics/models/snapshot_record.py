@@ -1,16 +1,20 @@
 """One published snapshot in the database."""
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 
-from metrics.catalogue import CATALOGUE, METRICS, Group, Metric
+from metrics.catalogue import CATALOGUE, METRICS, Group, Metric, Value
 from metrics.snapshot import EncodedSnapshot, Snapshot, format_time, recall_snapshot, to_ms
 
 
 def make_column(metric: Metric) -> "models.Field[Any, Any]":
-    """The typed column that keeps `metric`; null where the snapshot has null."""
+    """The typed column that keeps the values of `metric`; null where the snapshot has null, or what stood in for one.
+
+    So all that the database computes of the column (lowest, mean, highest) is of values of their own, at no cost.
+    """
     if metric.type is float:
         return models.FloatField(metric.label, null=True)
     if metric.type is int:
@@ -34,6 +38,12 @@ class SnapshotRecord(models.Model):
     problem_count = models.PositiveSmallIntegerField()
     problems = models.TextField(help_text="JSON: metric to problem.")
     observed = models.TextField(help_text="JSON: group to Unix seconds.")
+    stand_ins = models.TextField(
+        default="",
+        db_default="",  # a publisher of the release before may still be writing
+        help_text="JSON: metric to what was shown in place of a value of its own: a silent producer's last one, or the "
+        "fallback. `problems` says why. Empty: nothing was.",
+    )
 
     if TYPE_CHECKING:
 
@@ -76,9 +86,22 @@ class SnapshotRecord(models.Model):
             problem_count=len(snapshot.problems),
             problems=json.dumps(snapshot.problems),
             observed=json.dumps(snapshot.observed),
+            stand_ins=json.dumps(snapshot.stand_ins) if snapshot.stand_ins else "",
             **{group.source_column: kind.value for group, kind in snapshot.sources.items()},
-            **snapshot.values,
+            **{key: None if key in snapshot.stand_ins else value for key, value in snapshot.values.items()},
         )
+
+    def read_stand_ins(self) -> dict[str, Value]:
+        """What stood in for values. Raises ValueError where that cannot be read."""
+        return parse_stand_ins(self.stand_ins)
+
+    def shown(self, key: str) -> Value:
+        """What was published for the metric `key`: its own value, or what stood in for it, where that is readable."""
+        value: Value = getattr(self, key)
+        if value is None and self.stand_ins:
+            with suppress(ValueError):
+                return self.read_stand_ins().get(key)
+        return value
 
     def to_snapshot(self) -> Snapshot:
         """The snapshot that this row keeps; it encodes to the very message that was published.
@@ -92,7 +115,7 @@ class SnapshotRecord(models.Model):
                 previous=self.previous,
                 timestamp=self.timestamp,
                 interval=self.interval_s,
-                values={key: getattr(self, key) for key in METRICS},
+                values={**{key: getattr(self, key) for key in METRICS}, **self.read_stand_ins()},
                 sources={group: getattr(self, group.source_column) for group in Group},
                 problems=json.loads(self.problems),
                 observed=json.loads(self.observed),
@@ -103,6 +126,16 @@ class SnapshotRecord(models.Model):
     def to_encoded(self) -> EncodedSnapshot:
         """The message that was published, and its place in the sequence. Raises ValueError as `to_snapshot`."""
         return self.to_snapshot().to_encoded(self.term)
+
+
+def parse_stand_ins(text: str) -> dict[str, Value]:
+    """The column `stand_ins`, as far as the catalogue still has its metrics. Raises ValueError where it is damaged."""
+    if not text:
+        return {}
+    kept = json.loads(text)
+    if not isinstance(kept, dict):
+        raise ValueError(f"stand_ins is {kept!r}, not an object")
+    return {key: value for key, value in kept.items() if key in METRICS}
 
 
 for _group in Group:

@@ -1,16 +1,33 @@
-/** The cards: one metric's value, change, sparkline, source and problem. */
+/** The cards: one metric's value, what it is (real, simulated, old, missing), its change and its past. */
 
 import { isNumeric } from "./catalogue.js";
+import { arrowOf, setDirection } from "./direction.js";
+import { Figures } from "./figures.js";
 import { asShown, formatDuration, formatNumber, formatValue, unitOf } from "./format.js";
-import { SIMULATED, explainProblem } from "./snapshot.js";
-import { extent, sparkPath } from "./sparkline.js";
+import { Lanes } from "./lanes.js";
+import { levelOf } from "./level.js";
+import { SIMULATED, explainProblem, kindOf } from "./snapshot.js";
+import { changeOf, heldSince } from "./statistics.js";
 import { setText } from "./text.js";
-import { changeOf, heldSince, linesOf } from "./timeline.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
-/** @typedef {import("./timeline.js").Timeline} Timeline */
 /** @typedef {import("./row.js").Row} Row */
+/** @typedef {import("./statistics.js").Anchor} Anchor */
+
+/**
+ * @typedef {object} PastView What the cards show of the past.
+ * @property {Row[]} rows  Oldest first.
+ * @property {import("./past.js").Window} window
+ * @property {string} range  Its length, for people.
+ * @property {number} longest  Seconds that one row may stand for.
+ * @property {Record<string, Anchor>} began  The first snapshot from the present source, by group.
+ * @property {Record<string, Anchor>} today  The day's first snapshot, by group.
+ * @property {import("./format.js").Zone} zone  Whose days and times they are.
+ */
+
+/** Seconds after which a change over less than the range is worth telling. */
+const YOUNG_S = 10;
 
 class Card {
   /** @param {HTMLElement} element  @param {Metric} metric */
@@ -20,15 +37,18 @@ class Card {
     /** @param {string} selector */
     const part = (selector) => /** @type {HTMLElement} */ (element.querySelector(selector));
     this.value = part(".value");
+    this.kind = part(".kind");
     this.tag = part(".tag");
+    this.level = part(".level");
     this.change = part(".change");
     this.age = part(".age");
     this.why = part(".why");
     this.problem = part(".problem");
     this.tip = part(".tip");
-    this.real = element.querySelector(".spark .real");
-    this.simulated = element.querySelector(".spark .simulated");
-    part(".unit").textContent = unitOf(metric);
+    const [figures, lanes] = [part(".figures"), part(".lanes")];
+    this.figures = figures && new Figures(figures, metric);
+    this.lanes = lanes && new Lanes(lanes, metric);
+    setText(part(".unit"), unitOf(metric));
     this.problem.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.problem.setAttribute("data-dismissed", "");
     });
@@ -40,61 +60,67 @@ class Card {
     const { metric } = this;
     const value = snapshot[metric.key] ?? null;
     const problem = snapshot.problems?.[metric.key] ?? "";
-    const source = snapshot.sources?.[metric.group] ?? "";
-    setText(this.value, formatValue(metric, value));
+    const kind = kindOf(snapshot, metric);
+    this.#showValue(formatValue(metric, value));
     if (metric.isSigned) setDirection(this.value, value, metric.decimals);
-    this.element.classList.toggle("is-simulated", source === SIMULATED);
-    this.element.classList.toggle("is-stale", problem === "stale");
-    this.tag.classList.toggle("simulated", source === SIMULATED);
-    setText(this.tag, source === SIMULATED ? "SIMULATED" : source);
+    const isSimulated = snapshot.sources?.[metric.group] === SIMULATED;
+    this.element.classList.toggle("is-simulated", isSimulated);
+    for (const name of ["stale", "fallback", "missing"]) this.element.classList.toggle(`is-${name}`, kind === name);
+    setText(this.tag, isSimulated ? "sim" : kind === "fallback" ? "fallback" : "");
+    setText(this.kind, kind);
     this.why.hidden = !problem;
-    const isFallback = problem !== "" && problem !== "stale" && value !== null;
-    setText(this.problem, isFallback ? `fallback: ${problem}` : problem);
-    setText(this.tip, problem ? explainProblem(problem) + (isFallback ? " Shown: the fallback that staff chose." : "") : "");
+    setText(this.problem, kind === "fallback" ? `instead: ${problem}` : problem);
+    setText(this.tip, problem ? explainProblem(problem) + (kind === "fallback" ? " Shown: the fallback that staff chose." : "") : "");
     const observed = snapshot.observed?.[metric.group];
     setText(this.age, problem === "stale" && observed ? `${formatDuration(now - observed)} old` : "");
+    this.#showLevel(kind === "" || kind === "simulated" ? value : null);
   }
 
-  /** @param {Row[]} rows  @param {Timeline} timeline  @param {{from: number, to: number}} window  @param {string} range */
-  showPast(rows, timeline, window, range) {
+  /** @param {string} text */
+  #showValue(text) {
+    if (text.length !== this.value.textContent?.length) this.value.style.setProperty("--length", String(text.length));
+    setText(this.value, text);
+  }
+
+  /** @param {any} value of now; null: there is none to judge */
+  #showLevel(value) {
+    const level = levelOf(this.metric, value);
+    this.level.hidden = !level;
+    this.element.classList.toggle("is-warn", level?.name === "warn");
+    this.element.classList.toggle("is-critical", level?.name === "critical");
+    setText(this.level, level ? `${level.shape} ${level.name}` : "");
+    this.level.title = level?.text ?? "";
+  }
+
+  /** @param {PastView} past */
+  showPast({ rows, window, range, longest, zone, began, today }) {
     const { metric } = this;
-    if (!isNumeric(metric)) {
+    const [source, day] = [began[metric.group], today[metric.group]];
+    this.figures?.show(rows, window, zone, day, source);
+    this.lanes?.show(rows, window, longest);
+    if (isNumeric(metric)) this.#showChange(rows, window, range, source);
+    else {
       const held = heldSince(rows, metric);
-      const duration = held && formatDuration(window.to - held.since);
-      setText(this.change, held ? `for ${held.isAtLeast ? "at least " : ""}${duration}` : "");
+      setText(this.change, held ? `for ${held.isAtLeast ? "at least " : ""}${formatDuration(window.to - held.since)}` : "");
+    }
+  }
+
+  /** @param {Row[]} rows  @param {PastView["window"]} window  @param {string} range  @param {Anchor|undefined} began */
+  #showChange(rows, window, range, began) {
+    const { metric } = this;
+    const found = changeOf(rows, metric, window.from, began);
+    // The change of a part of the range says so: after a switch of source, or while history is young.
+    const isPart = found && (window.collecting !== null || found.since - window.from > Math.max((window.to - window.from) * 0.05, 5));
+    if (!found || (isPart && window.to - found.since < YOUNG_S)) {
+      setText(this.change, window.collecting === null ? "" : `collecting for ${formatDuration(window.collecting)}`);
+      setDirection(this.change, null, 0);
       return;
     }
-    const found = changeOf(rows, metric, window.from);
-    const change = found && { ...found, change: asShown(metric, found.change) };
-    // The change of a part of the range says so: after a switch of source, or while history is young.
-    const isPart = change && change.since - window.from > Math.max((window.to - window.from) * 0.05, 5);
-    const over = change && (isPart ? formatDuration(window.to - change.since) : range);
-    setText(this.change, change ? `${arrow(change.change, metric.decimals)} ${formatNumber(change.change, metric.decimals, true)} in ${over}` : "");
-    if (metric.isSigned) setDirection(this.change, change?.change ?? null, metric.decimals);
-    if (!this.real || !this.simulated) return;
-    const lines = linesOf(timeline, metric);
-    const bounds = extent([lines.real, lines.simulated]);
-    const frame = bounds && { ...window, ...bounds };
-    this.real.setAttribute("d", frame ? sparkPath(timeline.times, lines.real, frame) : "");
-    this.simulated.setAttribute("d", frame ? sparkPath(timeline.times, lines.simulated, frame) : "");
+    const change = asShown(metric, found.change);
+    const over = isPart ? formatDuration(window.to - found.since) : range;
+    setText(this.change, `${arrowOf(change, metric.decimals)} ${formatNumber(change, metric.decimals, true)} in ${over}`);
+    if (metric.isSigned) setDirection(this.change, change, metric.decimals);
   }
-}
-
-/** @param {number} change  @param {number} decimals as shown */
-function directionOf(change, decimals) {
-  return Math.sign(Number(change.toFixed(decimals)));
-}
-
-/** @param {number} change  @param {number} decimals */
-function arrow(change, decimals) {
-  return ["▼", "■", "▲"][directionOf(change, decimals) + 1];
-}
-
-/** @param {HTMLElement} element  @param {number|null} value  @param {number} decimals */
-function setDirection(element, value, decimals) {
-  const direction = value === null ? 0 : directionOf(value, decimals);
-  element.classList.toggle("up", direction > 0);
-  element.classList.toggle("down", direction < 0);
 }
 
 /** All cards of the page, and the name of the source beside each group's title. */
@@ -121,8 +147,8 @@ export class Cards {
     }
   }
 
-  /** @param {Row[]} rows  @param {Timeline} timeline  @param {{from: number, to: number}} window  @param {string} range */
-  showPast(rows, timeline, window, range) {
-    for (const card of this.cards) card.showPast(rows, timeline, window, range);
+  /** @param {PastView} past */
+  showPast(past) {
+    for (const card of this.cards) card.showPast(past);
   }
 }

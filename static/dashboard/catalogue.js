@@ -12,6 +12,7 @@
  * @property {number|null} critical  As sent; a value that has come so far must not wait.
  * @property {"above"|"below"} worse  In which direction it gets worse.
  * @property {"float"|"int"|"str"} type
+ * @property {string[]} texts  What a text usually is, in an order of its own; it may be another one.
  * @property {boolean} isHero  Large, first, with its chart; its value is in the page's title.
  * @property {boolean} isSigned  Its sign is shown, in the colours of profit and loss.
  */
@@ -40,11 +41,14 @@
  * @property {Preference[]} preferences  One of them, `range`, has the ranges' keys as its values.
  */
 
-/** @param {Document} document  @returns {Catalogue} from the page's data block */
+/** @param {Document} document  @returns {Catalogue} from the page's data block; amounts have the currency as their unit */
 export function readCatalogue(document) {
   const block = document.getElementById("catalogue");
   if (!block) throw new Error("The page has no catalogue.");
-  return JSON.parse(block.textContent ?? "");
+  /** @type {Catalogue} */
+  const catalogue = JSON.parse(block.textContent ?? "");
+  for (const metric of catalogue.metrics) if (metric.unit === "currency") metric.unit = catalogue.currency;
+  return catalogue;
 }
 
 /** @param {Metric} metric  @returns {boolean} */

@@ -1,34 +1,38 @@
 /** One metric's chart, and its text alternative. The only module that names uPlot, but for types. */
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { drawBehind, drawMoments } from "./chart_marks.js";
-import { describeStep, formatNumber, formatTime, formatValue, unitOf } from "./format.js";
-import { extent } from "./sparkline.js";
+import { timeTicks, valueRange, valueTicks } from "./chart_axis.js";
+import { drawCompared } from "./chart_compare.js";
+import { drawGaps, drawMarkers, drawSimulated, drawThresholds } from "./chart_marks.js";
+import { STRIP_HEIGHT, drawStrip } from "./chart_strip.js";
+import { describeChart, describePoint, summarise } from "./words.js";
+import { linesOf, lonePoints } from "./lines.js";
+import { markersOf } from "./markers.js";
 import { setText } from "./text.js";
-import { linesOf } from "./timeline.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./timeline.js").Timeline} Timeline */
+/** @typedef {import("./markers.js").Marker} Marker */
 /** @typedef {uPlot} Plot */
 /**
  * @typedef {object} Shared What a chart has in common with all others.
  * @property {Timeline} timeline
- * @property {{from: number, to: number}} window  Unix seconds.
- * @property {boolean} isLong  The window is so long that a time needs its day.
+ * @property {import("./past.js").Window} window
+ * @property {import("./past.js").View} view
+ * @property {Metric[]} texts  The metrics that are texts: the first is a strip below the large chart.
+ * @property {number} now  The publisher's clock, Unix seconds.
  * @property {{zone: "local"|"utc"}} preferences
  * @property {(name: string) => string} colour  A colour of page.css by its name, as canvas understands it.
- * @property {(time: number) => string} formatTick
- * @property {(window: null) => void} zoomTo  null: back to the live window.
  * @property {(plot: Plot) => void} onSelect
  * @property {(event: KeyboardEvent, plot: Plot) => void} onKey
+ * @property {() => void} onReset
  */
 
-/** @param {number} value  @param {number} decimals  @returns {string} short, for an axis: `125.3k` */
-function formatTick(value, decimals) {
-  if (Math.abs(value) >= 1e6) return `${formatNumber(value / 1e6, 2)}M`;
-  if (Math.abs(value) >= 1e4) return `${formatNumber(value / 1e3, 1)}k`;
-  return formatNumber(value, decimals);
-}
+/** The places of the bands' edges among uPlot's series; no point of theirs is shown. */
+const [REAL_HIGH, REAL_LOW, SIMULATED_HIGH, SIMULATED_LOW] = [2, 3, 5, 6];
+const BAND_EDGES = [REAL_HIGH, REAL_LOW, SIMULATED_HIGH, SIMULATED_LOW];
+/** So near to a marker, in pixels, the cursor points at it. */
+const NEAR = 7;
 
 export class Chart {
   /** @param {Element} figure  @param {Metric} metric  @param {Shared} charts */
@@ -40,9 +44,12 @@ export class Chart {
     this.at = /** @type {HTMLElement} */ (figure.querySelector(".at"));
     this.isSeen = false;
     this.isDue = false;
-    this.plot = new uPlot(this.#options(), [[], [], []], this.host);
+    /** @type {Marker[]} */ this.markers = [];
+    this.summary = "";
+    this.strip = this.isLarge ? charts.texts[0] : undefined;
+    this.plot = new uPlot(this.#options(), [[], [], [], [], [], [], [], []], this.host);
     // uPlot's own double click would fit the axis to the data, past our window.
-    this.plot.over.addEventListener("dblclick", () => charts.zoomTo(null));
+    this.plot.over.addEventListener("dblclick", () => charts.onReset());
     this.host.addEventListener("keydown", (event) => charts.onKey(event, this.plot));
   }
 
@@ -50,50 +57,96 @@ export class Chart {
   #options() {
     const { metric, charts } = this;
     const get = charts.colour;
-    // A wall screen has a larger root font: axes grow with it.
+    // A wall screen has a larger root font: axes grow with it. uPlot reads whole pixels only.
     const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-    const stroke = this.isLarge ? "--ink" : "--accent";
-    const axis = { stroke: () => get("--ink-faint"), font: `${11 * scale}px system-ui, sans-serif`, ticks: { show: false } };
-    const grid = { stroke: () => get("--grid"), width: 1 };
-    const points = { show: false };
+    const size = Math.round(11 * scale);
+    const axis = { stroke: () => get("--ink-faint"), font: `${size}px system-ui, sans-serif`, ticks: { show: false } };
+    const width = this.isLarge ? 1.8 : 1.4;
+    /** @param {string} colour  @param {number[]} [dash]  @returns {uPlot.Series} */
+    const line = (colour, dash) => ({
+      stroke: () => get(colour),
+      width,
+      dash,
+      spanGaps: false,
+      points: {
+        show: true,
+        size: 3 * width,
+        fill: () => get(colour),
+        filter: (plot, index) => lonePoints(/** @type {any} */ (plot.data[index]), .../** @type {[number, number]} */ (plot.series[0].idxs)),
+      },
+    });
+    /** @type {uPlot.Series} */ const edge = { width: 0, spanGaps: false, points: { show: false } };
+    const real = line(this.isLarge ? "--ink" : "--accent");
+    const strip = this.strip ? STRIP_HEIGHT * scale : 0;
     return {
       ...this.#size(),
       legend: { show: false },
-      padding: [8, 16, 0, 0],
+      padding: [8, 12, 0, 0],
       cursor: {
         sync: { key: "charts" },
         drag: { x: true, y: false, setScale: false },
-        points: { size: 6 },
+        points: { size: 6, width: 2, show: cursorPoint },
         y: this.isLarge,
         bind: { dblclick: () => null },
       },
-      scales: { x: { time: true } },
+      scales: { x: { time: true }, y: { range: (_, low, high) => this.#range(low, high) } },
       tzDate: (time) => (charts.preferences.zone === "utc" ? uPlot.tzDate(new Date(time * 1e3), "Etc/UTC") : new Date(time * 1e3)),
       axes: [
-        { ...axis, grid: { show: false }, size: 22 * scale, space: 70 * scale, values: (_, splits) => splits.map((time) => charts.formatTick(time)) },
         {
           ...axis,
-          grid,
-          size: (this.isLarge ? 58 : 44) * scale,
+          grid: { show: false },
+          gap: 5 + strip,
+          size: (plot, labels) => strip + 6 + (size + 4) * ((labels ?? []).some((label) => label?.includes("\n")) ? 2 : 1),
+          space: 76 * scale,
+          values: (plot, times, _axis, _space, step) => dropClipped(plot, times, timeTicks(times, step, charts.preferences.zone, charts.now)),
+        },
+        {
+          ...axis,
+          grid: { stroke: () => get("--grid"), width: 1 },
+          size: (plot, labels) => widestOf(plot, labels ?? []) + 12,
           space: (this.isLarge ? 36 : 24) * scale,
-          values: (_, splits, _axis, _space, step) => {
-            const decimals = Math.max(0, Math.min(Math.ceil(-Math.log10(step || 1) - 1e-9), 6));
-            return splits.map((value) => formatTick(value, decimals));
-          },
+          values: (_, values, _axis, _space, step) => valueTicks(values, step),
         },
       ],
-      series: [
-        {},
-        { stroke: () => get(stroke), width: this.isLarge ? 1.8 : 1.4, fill: () => get("--accent-fill"), spanGaps: false, points },
-        { stroke: () => get("--violet"), width: this.isLarge ? 1.8 : 1.4, dash: [5, 3], spanGaps: false, points },
-      ].map((series, index) => (index && !this.isLarge ? { ...series, fill: undefined } : series)),
+      series: [{}, real, edge, edge, line("--violet", [5, 3]), edge, edge, line("--delayed", [1.5, 3])],
+      bands: [
+        { series: [REAL_HIGH, REAL_LOW], fill: () => get("--accent-fill") },
+        { series: [SIMULATED_HIGH, SIMULATED_LOW], fill: () => get("--violet-hatch") },
+      ],
       hooks: {
-        drawClear: [(plot) => drawBehind(plot, charts.timeline, metric.group, get)],
-        draw: [(plot) => drawMoments(plot, charts.timeline, metric.group, get)],
+        drawClear: [
+          (plot) => {
+            drawSimulated(plot, charts.timeline.simulated[metric.group] ?? [], get);
+            if (charts.view.compared) drawCompared(plot, charts.view.compared, charts.timeline, metric, get);
+          },
+        ],
+        draw: [
+          (plot) => {
+            drawGaps(plot, charts.timeline.gaps, get);
+            drawThresholds(plot, this.#thresholds(), metric.worse ?? "above", get);
+            drawMarkers(plot, this.markers, get);
+            if (this.strip) drawStrip(plot, charts.timeline, this.strip, charts.view.length, get);
+          },
+        ],
         setCursor: [(plot) => this.showAt(plot.cursor.idx)],
         setSelect: [(plot) => charts.onSelect(plot)],
       },
     };
+  }
+
+  #thresholds() {
+    return /** @type {const} */ (["warn", "critical"]).flatMap((name) => {
+      const value = this.metric[name];
+      return typeof value === "number" ? [{ value, name }] : [];
+    });
+  }
+
+  /** @param {number|null} low  @param {number|null} high  @returns {[number|null, number|null]} */
+  #range(low, high) {
+    const compared = this.charts.view.compared;
+    const more = compared ? compared.extent(this.metric, this.charts.window) : null;
+    if (low === null || high === null || !more) return valueRange(low, high, this.metric.decimals);
+    return valueRange(Math.min(low, more.low), Math.max(high, more.high), this.metric.decimals);
   }
 
   #size() {
@@ -107,47 +160,60 @@ export class Chart {
 
   /** Beside the title: the value under the cursor, or the window's lowest and highest. @param {number|null|undefined} index */
   showAt(index) {
-    const { timeline, preferences } = this.charts;
-    if (index === null || index === undefined || index >= timeline.times.length) return setText(this.at, this.summary);
-    const row = timeline.rows[index];
-    const time = formatTime(timeline.times[index], preferences.zone, this.charts.isLong ? "full" : "seconds");
-    const summary = row?.values[this.metric.key];
-    const value = row ? formatValue(this.metric, summary ? (summary.mean ?? summary.last) : null) : "gap";
-    setText(this.at, `${time}  ${value} ${unitOf(this.metric)}`.trimEnd());
+    setText(this.at, this.textAt(index) || this.summary);
   }
 
-  summary = "";
+  /** @param {number|null|undefined} index  @returns {string} what is at a time; empty: nothing is pointed at */
+  textAt(index) {
+    const { timeline, preferences, now } = this.charts;
+    if (index === null || index === undefined || index >= timeline.times.length) return "";
+    const left = this.plot.cursor.left ?? -NEAR * 2;
+    const marker = this.markers.find(({ time }) => Math.abs(this.plot.valToPos(time, "x") - left) < NEAR);
+    return describePoint(timeline, index, this.metric, { zone: preferences.zone, now, marker });
+  }
 
   draw() {
     this.isDue = false;
-    const { timeline, window } = this.charts;
-    const { real, simulated } = linesOf(timeline, this.metric);
+    const { timeline, window, view } = this.charts;
+    if (window.isLoading && this.plot.data[0].length) return setText(this.at, "loading…");
+    const { real, simulated, standIn } = linesOf(timeline, this.metric);
+    this.markers = markersOf(timeline, view.events, this.metric.group, view.length);
+    const data = [timeline.times, real.line, real.high, real.low, simulated.line, simulated.high, simulated.low, standIn];
     this.plot.batch(() => {
-      this.plot.setData([timeline.times, real, simulated], false);
+      this.plot.setData(/** @type {any} */ (window.isLoading ? data.map(() => []) : data), false);
       this.plot.setScale("x", { min: window.from, max: window.to });
     });
-    this.#describe([real, simulated]);
-    if (!this.plot.cursor.idx) this.showAt(null);
-  }
-
-  /** The text alternative. @param {(number|null|undefined)[][]} lines */
-  #describe(lines) {
-    const { timeline, window, preferences } = this.charts;
-    const isInside = timeline.times.map((time) => time >= window.from && time <= window.to);
-    const bounds = extent(lines.map((line) => line.filter((_, index) => isInside[index])));
-    const unit = unitOf(this.metric);
-    this.summary = bounds
-      ? `${formatValue(this.metric, bounds.low)} to ${formatValue(this.metric, bounds.high)} ${unit}`.trimEnd()
-      : "no data";
-    const times = [window.from, window.to].map((time) => formatTime(time, preferences.zone, "full"));
-    const gaps = timeline.gaps.filter((gap) => gap.to > window.from && gap.from < window.to).length;
-    const isSimulated = timeline.simulated[this.metric.group]?.some((span) => span.to > window.from);
-    const label = [
-      `${this.metric.label}: ${this.summary}, ${times.join(" to ")}`,
-      ...(gaps ? [`${gaps} ${gaps === 1 ? "gap" : "gaps"}`] : []),
-      ...timeline.steps.filter(({ time }) => time > window.from && time < window.to).map(({ seconds }) => `clock ${describeStep(seconds)}`),
-      ...(isSimulated ? ["in part or in full simulated"] : []),
-    ].join("; ");
+    this.host.dataset.window = `${window.from} ${window.to}`;
+    this.summary = summarise(this.charts, this.metric);
+    const label = describeChart(this.charts, this.metric, this.markers);
     if (this.host.getAttribute("aria-label") !== label) this.host.setAttribute("aria-label", label);
+    if (this.plot.cursor.idx === null || this.plot.cursor.idx === undefined) this.showAt(null);
   }
+}
+
+/** @param {Plot} plot  @param {string[]} labels  @returns {number} the widest one, CSS pixels */
+function widestOf(plot, labels) {
+  plot.ctx.save();
+  plot.ctx.font = /** @type {any} */ (plot.axes[1].font)?.[0] ?? plot.ctx.font;
+  const widest = Math.max(0, ...labels.map((label) => plot.ctx.measureText(label ?? "").width));
+  plot.ctx.restore();
+  return Math.ceil(widest / devicePixelRatio);
+}
+
+/** A dot at the lines, none at the bands' edges. @param {Plot} plot  @param {number} index of a series  @returns {HTMLElement} */
+function cursorPoint(plot, index) {
+  const dot = document.createElement("div");
+  dot.hidden = BAND_EDGES.includes(index);
+  return dot;
+}
+
+/** A label that would be cut off at the right says nothing. @param {Plot} plot  @param {number[]} times  @param {string[]} labels */
+function dropClipped(plot, times, labels) {
+  const { min, max } = plot.scales.x;
+  const width = plot.bbox?.width / devicePixelRatio || plot.width - 60;
+  const end = width + 12;
+  return labels.map((label, index) => {
+    const x = ((times[index] - (min ?? 0)) / ((max ?? 1) - (min ?? 0))) * width;
+    return x + widestOf(plot, label.split("\n")) / 2 > end ? "" : label;
+  });
 }

@@ -1,8 +1,8 @@
-/** What is drawn behind and over a chart's lines: gaps, simulated times, switches of source, a clock that was set. */
+/** What is drawn behind and over a chart's lines: gaps, simulated times, thresholds, and what happened when. */
 
-import { describeStep } from "./format.js";
-
+/** @typedef {import("./markers.js").Marker} Marker */
 /** @typedef {import("./timeline.js").Timeline} Timeline */
+/** @typedef {import("./timeline.js").Span} Span */
 /**
  * @typedef {object} Plot What is used of the charts library's plot.
  * @property {CanvasRenderingContext2D} ctx
@@ -13,29 +13,28 @@ import { describeStep } from "./format.js";
 
 /** Pixels between the stripes over simulated times. */
 const STRIPE = 9;
+/** A gap is never drawn narrower, in pixels: no line seems to cross it. */
+const NARROWEST_GAP = 3;
+const LABEL_PADDING = 4;
 
-/** @param {Plot} plot  @param {{from: number, to: number}} span  @returns {[number, number]|null} canvas x and width */
-function across(plot, { from, to }) {
+/** @param {Plot} plot  @param {Span} span  @param {number} [least] pixels  @returns {[number, number]|null} canvas x and width */
+export function across(plot, { from, to }, least = 0) {
   const { left, width } = plot.bbox;
-  const start = Math.max(plot.valToPos(from, "x", true), left);
-  const end = Math.min(plot.valToPos(to, "x", true), left + width);
+  const [first, last] = [plot.valToPos(from, "x", true), plot.valToPos(to, "x", true)];
+  const missing = Math.max((least * devicePixelRatio - (last - first)) / 2, 0);
+  const start = Math.max(first - missing, left);
+  const end = Math.min(last + missing, left + width);
   return end > start ? [start, end - start] : null;
 }
 
-/** Shade gaps and hatch simulated times. @param {Plot} plot  @param {Timeline} timeline  @param {string} group  @param {Palette} colour */
-export function drawBehind(plot, timeline, group, colour) {
+/** Hatch what is simulated. @param {Plot} plot  @param {Span[]} spans  @param {Palette} colour */
+export function drawSimulated(plot, spans, colour) {
   const { ctx, bbox } = plot;
   ctx.save();
-  for (const gap of timeline.gaps) {
-    const place = across(plot, gap);
-    if (!place) continue;
-    ctx.fillStyle = colour("--gap");
-    ctx.fillRect(place[0], bbox.top, place[1], bbox.height);
-  }
   ctx.strokeStyle = colour("--violet-hatch");
   ctx.lineWidth = devicePixelRatio * 3;
   const stripe = STRIPE * devicePixelRatio;
-  for (const span of timeline.simulated[group] ?? []) {
+  for (const span of spans) {
     const place = across(plot, span);
     if (!place) continue;
     ctx.save();
@@ -54,32 +53,78 @@ export function drawBehind(plot, timeline, group, colour) {
   ctx.restore();
 }
 
-/** A vertical line at each switch, with the new source's name, and where the publisher's clock was set. @param {Plot} plot  @param {Timeline} timeline  @param {string} group  @param {Palette} colour */
-export function drawMoments(plot, timeline, group, colour) {
+/** Leave nothing but grey where nothing is known: over the lines, whose ends would meet in a narrow gap. @param {Plot} plot  @param {Span[]} gaps  @param {Palette} colour */
+export function drawGaps(plot, gaps, colour) {
   const { ctx, bbox } = plot;
   ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = colour("--ink-soft");
-  ctx.lineWidth = devicePixelRatio;
-  ctx.setLineDash([2 * devicePixelRatio, 2 * devicePixelRatio]);
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  ctx.font = `${0.62 * rem * devicePixelRatio}px sans-serif`;
+  ctx.fillStyle = colour("--gap");
+  for (const gap of gaps) {
+    const place = across(plot, gap, NARROWEST_GAP);
+    if (!place) continue;
+    ctx.clearRect(place[0], bbox.top, place[1], bbox.height);
+    ctx.fillRect(place[0], bbox.top, place[1], bbox.height);
+  }
+  ctx.restore();
+}
+
+/** A horizontal line at each threshold that lies in the chart, its name on the side where it is crossed. @param {Plot} plot  @param {{value: number, name: string}[]} thresholds  @param {"above"|"below"} worse  @param {Palette} colour */
+export function drawThresholds(plot, thresholds, worse, colour) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.font = fontOf(0.62);
+  ctx.textAlign = "right";
+  ctx.textBaseline = worse === "below" ? "top" : "bottom";
+  for (const { value, name } of thresholds) {
+    const y = Math.round(plot.valToPos(value, "y", true));
+    if (y < bbox.top || y > bbox.top + bbox.height) continue;
+    ctx.strokeStyle = ctx.fillStyle = colour(name === "critical" ? "--offline" : "--delayed");
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash(name === "critical" ? [] : [6 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    const isRoom = worse === "below" ? y + 12 * devicePixelRatio < bbox.top + bbox.height : y - 12 * devicePixelRatio > bbox.top;
+    if (isRoom) ctx.fillText(name, bbox.left + bbox.width - 2 * devicePixelRatio, y);
+  }
+  ctx.restore();
+}
+
+/** A vertical line at each marker, and its label where that covers neither another mark nor the chart's edge. @param {Plot} plot  @param {Marker[]} markers  @param {Palette} colour */
+export function drawMarkers(plot, markers, colour) {
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.font = fontOf(0.62);
   ctx.textBaseline = "top";
-  let free = -Infinity;
-  const switches = (timeline.switches[group] ?? []).map(({ time, to }) => ({ time, text: to.replace("mock", "simulated") }));
-  const steps = timeline.steps.map(({ time, seconds }) => ({ time, text: `clock ${describeStep(seconds)}` }));
-  for (const { time, text } of [...switches, ...steps].sort((a, b) => a.time - b.time)) {
-    const x = Math.round(plot.valToPos(time, "x", true));
-    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+  ctx.textAlign = "left";
+  const edge = bbox.left + bbox.width;
+  const places = markers
+    .map((marker) => ({ ...marker, x: Math.round(plot.valToPos(marker.time, "x", true)) }))
+    .filter(({ x }) => x >= bbox.left && x <= edge);
+  places.forEach(({ x, kind, label }, index) => {
+    ctx.strokeStyle = ctx.fillStyle = colour(kind === "note" ? "--accent" : "--ink-soft");
+    ctx.lineWidth = ratio;
+    ctx.setLineDash(kind === "note" ? [] : [2 * ratio, 2 * ratio]);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    const width = ctx.measureText(text).width;
-    const isRight = x + width + 8 < bbox.left + bbox.width;
-    if (x < free) continue; // labels never write over each other
-    ctx.textAlign = isRight ? "left" : "right";
-    ctx.fillText(text, x + (isRight ? 4 : -4), bbox.top + 1);
-    free = x + width + 8;
-  }
+    ctx.setLineDash([]);
+    ctx.beginPath(); // a flag, so that it is found
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x + 5 * ratio, bbox.top + 3.5 * ratio);
+    ctx.lineTo(x, bbox.top + 7 * ratio);
+    ctx.fill();
+    const start = x + 5 * ratio + LABEL_PADDING;
+    const next = places[index + 1]?.x ?? edge;
+    if (start + ctx.measureText(label).width + LABEL_PADDING <= next) ctx.fillText(label, start, bbox.top);
+  });
   ctx.restore();
+}
+
+/** A font of the page's, in the canvas's whole pixels. @param {number} rem */
+export function fontOf(rem) {
+  const root = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return `${Math.round(rem * root * devicePixelRatio)}px system-ui, sans-serif`;
 }

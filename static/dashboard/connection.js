@@ -25,6 +25,7 @@ import { Sequence } from "./sequence.js";
  * @property {number} attempt  Attempts since the last snapshot; 0 when all is well.
  * @property {number|null} retryAt  When the next attempt starts, on the clock of `environment.now` (milliseconds).
  * @property {boolean} isChecking  A socket that fell silent is being replaced; nothing is known to be wrong yet.
+ * @property {number|null} pollingSince  When polling began to work and sockets did not, on the same clock; null: they do.
  * @property {string} reason  Why the last socket ended, for people; empty when all is well.
  */
 
@@ -60,6 +61,7 @@ export class LiveConnection extends EventTarget {
   /** @type {WebSocket|Poller|null} What the last message came over. */ #heardFrom = null;
   #mayResume = true;
   #neverOpened = 0;
+  /** The last poll was answered. */ #isAnswered = false;
   #fruitless = 0;
   #heardAt = 0;
   #started = false;
@@ -78,12 +80,12 @@ export class LiveConnection extends EventTarget {
     this.environment = environment;
     this.backoff = new Backoff(environment.random);
     /** @type {Status} */
-    this.status = { phase: "idle", mode: "socket", attempt: 0, retryAt: null, isChecking: false, reason: "" };
+    this.status = { phase: "idle", mode: "socket", attempt: 0, retryAt: null, isChecking: false, pollingSince: null, reason: "" };
     this.poller = latestUrl
       ? new Poller(latestUrl, environment, {
-          onSnapshot: (snapshot) => this.#accept(snapshot),
+          onSnapshot: (snapshot) => this.#onPolled(snapshot),
           onRefused: () => this.#refuse("sign in again"),
-          onLost: () => this.#report({ mode: "socket" }),
+          onLost: () => this.#onPollLost(),
         })
       : null;
   }
@@ -109,8 +111,8 @@ export class LiveConnection extends EventTarget {
     document.removeEventListener("resume", this.#wake);
     document.removeEventListener("visibilitychange", this.#wake);
     this.#abandon();
-    this.poller?.stop();
-    this.#report({ phase: "idle", mode: "socket", retryAt: null, isChecking: false });
+    this.#stopPolling();
+    this.#report({ phase: "idle", mode: "socket", retryAt: null, isChecking: false, pollingSince: null });
   }
 
   /** Try now instead of when the back-off ends. Does nothing while a socket is open. */
@@ -168,7 +170,7 @@ export class LiveConnection extends EventTarget {
     socket.onmessage = ({ data }) => {
       this.#heardAt = this.environment.now();
       this.#watch(this.#silentLimit());
-      this.poller?.stop();
+      this.#stopPolling();
       this.#accept(JSON.parse(data));
     };
     socket.onclose = ({ code }) => {
@@ -200,11 +202,33 @@ export class LiveConnection extends EventTarget {
     if (this.#neverOpened >= POLL_AFTER) this.poller?.start(this.interval);
   }
 
+  /**
+   * The server answers. Where it was only away, a socket opens now, and brings all that was missed; this snapshot would
+   * make a hole before it. Where none opens, the next poll counts, and the back-off goes on.
+   * @param {Snapshot} snapshot
+   */
+  #onPolled(snapshot) {
+    const isBack = !this.#isAnswered;
+    this.#isAnswered = true;
+    if (isBack && this.status.phase === "waiting") this.#connect();
+    else this.#accept(snapshot);
+  }
+
+  #onPollLost() {
+    this.#isAnswered = false;
+    this.#report({ mode: "socket", pollingSince: null });
+  }
+
   /** @param {string} reason */
   #refuse(reason) {
     this.#abandon();
+    this.#stopPolling();
+    this.#report({ phase: "refused", mode: "socket", retryAt: null, isChecking: false, pollingSince: null, reason });
+  }
+
+  #stopPolling() {
+    this.#isAnswered = false;
     this.poller?.stop();
-    this.#report({ phase: "refused", mode: "socket", retryAt: null, isChecking: false, reason });
   }
 
   #silentLimit() {
@@ -243,10 +267,10 @@ export class LiveConnection extends EventTarget {
       this.#fruitless = 0;
       this.backoff.reset();
       if (this.status.attempt || this.status.mode === "polling") {
-        this.#report({ mode: "socket", attempt: 0, reason: "" });
+        this.#report({ mode: "socket", attempt: 0, pollingSince: null, reason: "" });
       }
     } else if (this.status.mode !== "polling") {
-      this.#report({ mode: "polling" });
+      this.#report({ mode: "polling", pollingSince: this.environment.now() });
     }
     this.dispatchEvent(new CustomEvent("snapshot", { detail: { snapshot, missing: taken.missing, isFirst } }));
   }

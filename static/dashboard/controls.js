@@ -28,7 +28,8 @@ export function bindControls(document, preferences, actions) {
   part("retry").addEventListener("click", actions.retry);
   part("clock").addEventListener("click", () => preferences.set("zone", preferences.zone === "utc" ? "local" : "utc"));
   bindFullScreen(document, part("fullscreen"));
-  bindSettings(part("settings"));
+  bindSheet(part("settings"));
+  bindSheet(part("reasons"));
 
   /** @type {NodeListOf<HTMLInputElement>} */
   const choices = document.querySelectorAll('#ranges input, #settings input[type="radio"]');
@@ -57,16 +58,16 @@ function bindFullScreen(document, button) {
   });
 }
 
-/** Escape and a touch elsewhere close the sheet. @param {HTMLElement} settings */
-function bindSettings(settings) {
-  const close = () => settings.removeAttribute("open");
-  settings.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !settings.hasAttribute("open")) return;
+/** Escape and a touch elsewhere close the sheet. @param {HTMLElement} sheet */
+function bindSheet(sheet) {
+  const close = () => sheet.removeAttribute("open");
+  sheet.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !sheet.hasAttribute("open")) return;
     close();
-    settings.querySelector("summary")?.focus();
+    sheet.querySelector("summary")?.focus();
   });
-  settings.ownerDocument.addEventListener("pointerdown", (event) => {
-    if (event.target instanceof Node && !settings.contains(event.target)) close();
+  sheet.ownerDocument.addEventListener("pointerdown", (event) => {
+    if (event.target instanceof Node && !sheet.contains(event.target)) close();
   });
 }
 

@@ -45,6 +45,13 @@ export class HistoryLoader {
     return this.#request !== null;
   }
 
+  /** Give up what is awaited. */
+  stop() {
+    this.#request?.abort();
+    this.#request = null;
+    this.environment.clearTimeout(this.#timer);
+  }
+
   /**
    * Load `range` seconds; a load under way is given up. Failures are retried until it works.
    * @param {number} range seconds  @param {number|null} step as of {@link chooseStep}

@@ -1,22 +1,28 @@
 /** The page: brings connection, rows, cards, charts and table together. */
 
+import { Anchors } from "./anchors.js";
 import { Cards } from "./cards.js";
 import { readCatalogue } from "./catalogue.js";
 import { LocalClock, ServerClock, pageArrival } from "./clock.js";
 import { LiveConnection } from "./connection.js";
 import { bindControls, keepAwake } from "./controls.js";
 import { browserEnvironment } from "./environment.js";
+import { Events } from "./events.js";
 import { describeStep, formatTime, formatValue, zoneName } from "./format.js";
 import { Freshness } from "./freshness.js";
+import { HealthWatch } from "./health.js";
 import { Indicator } from "./indicator.js";
 import { Past } from "./past.js";
 import { KeptSnapshot, isKept } from "./kept.js";
 import { Preferences, openStorage } from "./preferences.js";
-import { simulatedGroups, staleGroups } from "./snapshot.js";
+import { findFaults, kindOf, simulatedGroups, staleGroups } from "./snapshot.js";
+import { startOfDay } from "./statistics.js";
 import { computeState } from "./state.js";
 import { Table } from "./table.js";
 import { setText } from "./text.js";
+import { watchTheme } from "./theme.js";
 import { makeTimeline } from "./timeline.js";
+import { Zoom } from "./zoom.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 
@@ -25,7 +31,13 @@ const LOOK_EVERY = 500;
 const FROZEN_AFTER_S = 3;
 /** Milliseconds between two drawings of the past: at 10 snapshots per second the eye gains nothing from more. */
 const PAST_EVERY = 1000;
+/** A row stands for so many times its length, or the interval, at most: what is longer is a gap. */
+const LONGEST_ROW = 2.5;
 const CHARTS_AGAIN_AFTER = 3000;
+/** Milliseconds after which the charts show what arrived, should history not have answered by then. */
+const PAST_PATIENCE = 5000;
+/** Seconds back to what a range may be compared with. @type {[string, number][]} */
+const COMPARED = [["day", 86_400], ["week", 604_800]];
 /** Seconds for which it is said beside the state that the publisher's clock was set. */
 const CLOCK_NOTE_FOR = 60;
 
@@ -57,18 +69,28 @@ class Page {
     since: catalogue.latest?.id,
     environment,
   });
-  past = new Past(metrics.map(({ key }) => key), "/stream/history", environment, {
+  events = new Events("/stream/events", environment, () => this.#drawPast());
+  anchors = new Anchors(metrics, "/stream/history", environment, () => this.#drawPast());
+  past = new Past(metrics, "/stream/history", environment, {
     range: this.preferences.range.seconds,
     interval,
     now: () => this.now,
     onLoaded: () => this.#onLoaded(),
-    onFailure: (retryIn) => this.#noteHistory(`History cannot be loaded; charts show what arrives. Next try in ${Math.round(retryIn)} s.`),
+    events: this.events,
+    onFailure: () => this.#onPast("History cannot be loaded: the charts show what arrives."),
+  });
+  health = new HealthWatch("/stream/health", environment, () => this.#look());
+  zoom = new Zoom(document, this.preferences, () => this.past.window, (span) => {
+    this.past.zoom(span);
+    this.#drawPast();
   });
   /** @type {import("./charts.js").Charts|null} Loaded after the first numbers are on the page. */ charts = null;
   /** @type {Snapshot|null} */ latest = null;
   /** @type {Snapshot|null} What is shown while the page is paused. */ held = null;
   missedWhilePaused = 0;
   clockNote = { text: "", until: -Infinity };
+  historyNote = "";
+  /** What there is of the past is known: until then no change and no range is shown. */ #isPastKnown = false;
   wokeAt = -Infinity;
   lookedAt = this.local.now();
   arrivedAt = isKept(document) ? null : pageArrival();
@@ -86,7 +108,7 @@ class Page {
     });
     if (this.preferences.isKiosk) keepAwake(document);
     this.preferences.addEventListener("change", (event) => this.#onPreference(/** @type {CustomEvent} */ (event).detail));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.charts?.recolour());
+    watchTheme(document, this.preferences, () => this.charts?.recolour());
     this.connection.addEventListener("snapshot", (event) => this.#onSnapshot(/** @type {CustomEvent} */ (event).detail));
     this.connection.addEventListener("status", () => this.#look());
     for (const name of ["online", "offline"]) window.addEventListener(name, () => this.#look());
@@ -97,7 +119,11 @@ class Page {
     this.#look();
     const loadPast = () => {
       this.past.load();
+      setTimeout(() => (this.#isPastKnown = true), PAST_PATIENCE);
+      this.#compare();
+      this.zoom.start();
       void this.#loadCharts();
+      void this.health.ask();
     };
     if ("requestIdleCallback" in window) requestIdleCallback(loadPast, { timeout: 300 });
     else setTimeout(loadPast, 100);
@@ -108,6 +134,8 @@ class Page {
     try {
       const { Charts } = await import("./charts.js");
       this.charts = new Charts(document, metrics, this.preferences);
+      this.charts.onZoom = (span) => this.zoom.to(span);
+      this.charts.onScale = (factor, centre) => this.zoom.by(factor, centre);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       // The network broke between the page and its charts: numbers go on, charts come later.
@@ -135,6 +163,7 @@ class Page {
   #take(snapshot, isAfterMissing, clockStep) {
     const isFirst = this.latest === null;
     this.latest = snapshot;
+    this.anchors.note(snapshot);
     this.past.append(snapshot, { isAfterMissing, clockStep });
     if (this.held) {
       this.missedWhilePaused += 1;
@@ -162,14 +191,18 @@ class Page {
   }
 
   #drawPast() {
-    if (document.visibilityState === "hidden") return;
+    if (document.visibilityState === "hidden" || !this.#isPastKnown) return;
     this.#pastDrawnAt = performance.now();
-    const { rows, rowStep, window } = this.past;
-    const timeline = makeTimeline(rows, rowStep, groups);
-    this.cards.showPast(this.past.rowsUntilNow, timeline, window, this.preferences.range.label);
-    this.charts?.show(timeline, window);
-    this.csv.href = this.past.csvAddress;
-    if (!this.table.section.hidden) this.table.show(rows, rowStep, this.preferences.zone);
+    const { past, anchors } = this;
+    const { zone, range } = this.preferences;
+    const midnight = startOfDay(this.now, zone);
+    if (midnight > anchors.midnight) anchors.lookUpDay(midnight);
+    const { view, rowStep, window } = past;
+    const longest = Math.max(rowStep ?? 0, this.connection.interval) * LONGEST_ROW;
+    this.cards.showPast({ rows: past.rowsUntilNow, window, range: range.label, longest, zone, began: anchors.began, today: anchors.today });
+    this.charts?.show(makeTimeline(past.isZoomed ? view.rows : past.rows, past.isZoomed ? view.step : rowStep, groups, window.to), view.window, view);
+    this.csv.href = past.csvAddress;
+    if (!this.table.section.hidden) this.table.show(past.rowsInView, view.step, zone);
   }
 
   /** Look at the evidence, and say what it allows to say. */
@@ -180,7 +213,8 @@ class Page {
     const { latest, connection } = this;
     const { status, interval } = connection;
     const retryAt = status.retryAt;
-    const simulated = latest ? simulatedGroups(latest) : [];
+    const shown = this.held ?? latest;
+    const { zone } = this.preferences;
     const state = computeState({
       age: this.freshness.ageAt(local),
       waited: local - this.heardAt,
@@ -188,42 +222,50 @@ class Page {
       connection: status,
       isOnline: navigator.onLine,
       isWaking: local - this.wokeAt < Math.max(2 * interval, 3),
-      staleGroups: latest ? labelsOf(staleGroups(latest, metrics)) : [],
-      absent: latest ? metrics.filter(({ key }) => (latest[key] ?? null) === null).length : 0,
-      retryIn: retryAt === null ? null : (retryAt - performance.now()) / 1000,
-      lastTime: latest ? formatTime(latest.timestamp, this.preferences.zone) : "",
-      clockNote: local < this.clockNote.until ? this.clockNote.text : "",
+      staleGroups: shown ? labelsOf(staleGroups(shown, metrics)) : [],
+      faults: findFaults(shown, metrics),
+      health: this.health.latest,
+      polledFor: status.pollingSince === null ? 0 : (environment.now() - status.pollingSince) / 1000,
+      retryIn: retryAt === null ? null : (retryAt - environment.now()) / 1000,
+      lastTime: latest ? formatTime(latest.timestamp, zone) : "",
+      note: [local < this.clockNote.until ? this.clockNote.text : "", this.historyNote].filter(Boolean).join(" "),
+      paused: this.held && { time: formatTime(this.held.timestamp, zone), newer: this.missedWhilePaused },
     });
-    const headline = latest ? formatValue(headlineMetric, latest[headlineMetric.key]) : "";
-    this.indicator.show(state, labelsOf(simulated), headline);
-    setText(/** @type {Element} */ (document.querySelector("#clock .time")), formatTime(this.now, this.preferences.zone));
-    setText(/** @type {Element} */ (document.querySelector("#clock .zone")), zoneName(this.preferences.zone));
-    const paused = /** @type {HTMLElement} */ (document.getElementById("paused"));
-    paused.hidden = !this.held;
-    if (this.held) setText(paused, `❚❚ PAUSED at ${formatTime(this.held.timestamp, this.preferences.zone)}, ${this.missedWhilePaused} newer`);
+    this.health.note(state.isTrouble);
+    const headline = shown ? formatValue(headlineMetric, shown[headlineMetric.key]) : "";
+    this.indicator.show(state, shown && labelsOf(simulatedGroups(shown)), headline, shown ? kindOf(shown, headlineMetric) : "");
+    setText(/** @type {Element} */ (document.querySelector("#clock .time")), formatTime(this.now, zone));
+    setText(/** @type {Element} */ (document.querySelector("#clock .zone")), zoneName(zone));
   }
 
   #onLoaded() {
-    this.#noteHistory("");
-    this.#drawPast();
+    this.anchors.lookUp(this.past.view.events);
+    this.anchors.lookUpDay(startOfDay(this.now, this.preferences.zone));
+    this.#onPast("");
   }
 
-  /** @param {string} text */
-  #noteHistory(text) {
-    const note = /** @type {HTMLElement} */ (document.getElementById("history-note"));
-    note.hidden = !text;
-    setText(note, text);
+  /** What there is of the past is here, or cannot be had for now. @param {string} note */
+  #onPast(note) {
+    this.#isPastKnown = true;
+    this.historyNote = note;
+    this.#look();
+    this.#drawPast();
   }
 
   /** @param {string} name */
   #onPreference(name) {
-    if (name === "theme" || name === "profit") this.charts?.recolour();
+    if (name === "compare") this.#compare();
     if (name === "range") {
-      this.charts?.zoomTo(null);
+      this.zoom.to(null);
       this.past.show(this.preferences.range.seconds);
     }
+    this.zoom.show();
     this.#look();
     this.#drawPast();
+  }
+
+  #compare() {
+    this.past.compare(COMPARED.find(([choice]) => this.preferences.isChosen("compare", choice))?.[1] ?? 0);
   }
 
   #onVisible() {
@@ -246,7 +288,7 @@ class Page {
   /** @param {boolean} isShown */
   #showTable(isShown) {
     this.table.section.hidden = !isShown;
-    /** @type {HTMLElement} */ (document.getElementById("charts")).hidden = isShown;
+    document.body.classList.toggle("shows-table", isShown);
     this.#drawPast();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A range's past and present as rows, oldest first: what charts, sparklines, changes and table all read.
+ * A range's past and present as rows, oldest first: what charts, changes and table all read.
  *
  * A row is one bucket of `step` seconds (or one snapshot, where `step` is null). History brings the past ones, live
  * snapshots make the newest. Snapshots are in the order of their ids, and known by them; buckets are in that of their
@@ -12,6 +12,7 @@ import { gapOfBuckets, seamOfSnapshots } from "./seams.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 /** @typedef {import("./row.js").Row} Row */
+/** @typedef {import("./row.js").Keyed} Keyed */
 
 /** Seconds of single snapshots that are kept to join history (written a little later) to the live stream. */
 const OVERLAP_S = 120;
@@ -31,15 +32,15 @@ export class RowStore {
   /** @type {Snapshot[]} The newest ones as they came. */ #recent = [];
   /** @type {{id: number, time: number, isGone: boolean, step: number}[]} Told of the seam before a snapshot. */ #told = [];
 
-  /** @param {string[]} keys the metrics' keys  @param {number} range seconds to keep, back from the newest snapshot */
-  constructor(keys, range) {
-    this.keys = keys;
+  /** @param {Keyed[]} metrics  @param {number} range seconds to keep, back from the newest snapshot */
+  constructor(metrics, range) {
+    this.metrics = metrics;
     this.range = range;
   }
 
   /** @returns {RowStore} the same rows, which stand still while these here go on */
   copy() {
-    const copy = new RowStore(this.keys, this.range);
+    const copy = new RowStore(this.metrics, this.range);
     copy.step = this.step;
     copy.rows = structuredClone(this.rows);
     copy.#recent = [...this.#recent];
@@ -72,13 +73,13 @@ export class RowStore {
       for (const snapshot of [...known.values()].sort((a, b) => a.id - b.id)) this.#add(snapshot);
       return;
     }
-    this.rows = (history.rows ?? []).map((bucket) => fromHistory(bucket, this.keys));
+    this.rows = (history.rows ?? []).map((bucket) => fromHistory(bucket, this.metrics));
     this.#overlay(formerStep === history.step ? live : []);
   }
 
   /** Of each bucket the fuller version wins: ours, made of live snapshots, or the server's. @param {Row[]} former */
   #overlay(former) {
-    const own = new RowStore(this.keys, this.range);
+    const own = new RowStore(this.metrics, this.range);
     own.step = this.step;
     for (const snapshot of this.#recent) own.#add(snapshot);
     const kept = new Map(former.slice(-2).map((row) => [row.time, row]));
@@ -125,10 +126,10 @@ export class RowStore {
   /** @param {Snapshot} snapshot */
   #add(snapshot) {
     if (this.step === null) return this.#addSingle(snapshot);
-    const row = fromSnapshot(snapshot, this.keys, this.#bucketOf(snapshot.timestamp));
+    const row = fromSnapshot(snapshot, this.metrics, this.#bucketOf(snapshot.timestamp));
     const index = this.rows.findLastIndex(({ time }) => time <= row.time);
     const present = this.rows[index];
-    if (present?.time === row.time) return merge(present, row, this.keys);
+    if (present?.time === row.time) return merge(present, row, this.metrics);
     this.rows.splice(index + 1, 0, row); // the last, unless the clock was set back
     this.#joinBucket(index + 1);
     this.#joinBucket(index + 2);
@@ -136,7 +137,7 @@ export class RowStore {
 
   /** @param {Snapshot} snapshot */
   #addSingle(snapshot) {
-    const row = fromSnapshot(snapshot, this.keys, snapshot.timestamp);
+    const row = fromSnapshot(snapshot, this.metrics, snapshot.timestamp);
     const before = this.last;
     if (before) {
       const told = this.#told.find(({ id }) => id === snapshot.id);

@@ -24,6 +24,45 @@ export function explainProblem(problem) {
   return REASONS[problem] ?? `The source reports: ${problem}.`;
 }
 
+/** The source that reads the machine which publishes. */
+const HOST = "host";
+
+/**
+ * @typedef {object} Faults What the newest values lack.
+ * @property {number} total  Metrics there are.
+ * @property {number} absent  Metrics without a value.
+ * @property {number} fallbacks  Metrics that show what staff chose to show instead of one.
+ * @property {number} unknown  Metrics that this host cannot know (its containers, from inside one): no failure.
+ * @property {string[]} kinds  The problems behind them.
+ */
+
+/** @param {Snapshot|null} snapshot  @param {{key: string, group: string}[]} metrics  @returns {Faults} */
+export function findFaults(snapshot, metrics) {
+  /** @type {Faults} */
+  const faults = { total: metrics.length, absent: 0, fallbacks: 0, unknown: 0, kinds: [] };
+  for (const { key, group } of snapshot ? metrics : []) {
+    const problem = snapshot?.problems?.[key] ?? "";
+    const isAbsent = (snapshot?.[key] ?? null) === null;
+    if (!isAbsent && (!problem || problem === "stale")) continue;
+    if (!isAbsent) faults.fallbacks += 1;
+    else if (problem === "missing" && snapshot?.sources?.[group] === HOST) faults.unknown += 1;
+    else faults.absent += 1;
+    if (problem && !faults.kinds.includes(problem)) faults.kinds.push(problem);
+  }
+  return faults;
+}
+
+/** @typedef {""|"simulated"|"stale"|"fallback"|"missing"} Kind What a value is; empty: real, and of its snapshot's time. */
+
+/** @param {Snapshot} snapshot  @param {{key: string, group: string}} metric  @returns {Kind} */
+export function kindOf(snapshot, { key, group }) {
+  const problem = snapshot.problems?.[key] ?? "";
+  if ((snapshot[key] ?? null) === null) return "missing";
+  if (snapshot.sources?.[group] === SIMULATED) return "simulated";
+  if (problem === "stale") return "stale";
+  return problem ? "fallback" : "";
+}
+
 /**
  * @param {Snapshot} snapshot
  * @returns {string[]} the groups whose values are invented

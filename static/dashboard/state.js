@@ -18,28 +18,45 @@ import { formatDuration } from "./format.js";
  * @property {boolean} isOnline  What the browser says of its network.
  * @property {boolean} isWaking  The tab was frozen until a moment ago: what it missed is on its way.
  * @property {string[]} staleGroups  Names of the groups whose producer fell silent.
- * @property {number} absent  How many metrics have no value.
+ * @property {import("./snapshot.js").Faults} faults  What the values themselves lack.
+ * @property {import("./health.js").Health|null} health  What the server says of itself; null: not asked, or all is well.
+ * @property {number} polledFor  Seconds for which polling has worked where sockets did not; 0: they do.
  * @property {number|null} retryIn  Seconds until the next attempt.
  * @property {string} lastTime  The newest snapshot's time, as shown; empty: there is none.
- * @property {string} clockNote  That the publisher's clock was set; empty: it was not, of late.
+ * @property {string} note  What else to know: that the publisher's clock was set, that history cannot be had.
+ * @property {{time: string, newer: number}|null} paused  Since when the numbers are held still, and how many came since.
  */
 
 /**
  * @typedef {object} State
- * @property {"live"|"delayed"|"stale"|"reconnecting"|"offline"|"refused"|"connecting"} name
+ * @property {"live"|"degraded"|"delayed"|"stale"|"reconnecting"|"offline"|"refused"|"connecting"|"paused"} name
  * @property {string} shape  One character: the state without colour.
  * @property {string} label
  * @property {string} advice  What to know or do; changes only with the state, so it may be read out.
  * @property {string} detail  Ages and countdowns; changes every second.
+ * @property {string[]} reasons  What the server says is wrong, a sentence each.
+ * @property {boolean} isTrouble  Snapshots come and something is wrong all the same: the server may know what.
+ * @property {boolean} canRetry  Trying at once may help.
  */
 
 /** Below this many seconds nothing counts as late: browsers' timers and networks jitter. */
 const SHORTEST_PATIENCE = 1;
-const POLLING_ADVICE =
+/** Polling for so many seconds is no restart any more. */
+const BLOCKED_AFTER = 20;
+const BLOCKED_ADVICE =
   "Polling: WebSockets do not get through. A proxy may need Upgrade headers, or this page's origin is not allowed.";
 
 /** @param {Evidence} evidence  @returns {State} */
 export function computeState(evidence) {
+  const state = stateOfStream(evidence);
+  const { paused } = evidence;
+  if (!paused) return state;
+  const behind = state.name === "live" ? state.advice : `Behind it: ${state.label}. ${state.advice}`.trim();
+  return { ...state, name: "paused", shape: "❚❚", label: "PAUSED", advice: behind, detail: `at ${paused.time}, ${paused.newer} newer` };
+}
+
+/** @param {Evidence} evidence  @returns {State} */
+function stateOfStream(evidence) {
   const { connection, age } = evidence;
   if (connection.phase === "refused") {
     return state("refused", "✕", "SIGNED OUT", `The server refused: ${connection.reason}, then reload this page.`, "");
@@ -48,7 +65,7 @@ export function computeState(evidence) {
   const isDown = connection.phase === "waiting" || (connection.phase === "connecting" && !connection.isChecking);
   if (isDown && !isPolling) return stateWithoutConnection(evidence);
   if (age === null) return stateOfUnknownAge(evidence);
-  return stateByAge(evidence, age, isPolling ? POLLING_ADVICE : "");
+  return { ...stateByAge(evidence, age), reasons: evidence.health?.reasons ?? [] };
 }
 
 /** @param {Evidence} evidence  @returns {State} */
@@ -70,24 +87,39 @@ function stateWithoutConnection({ isOnline, connection, retryIn, lastTime }) {
   return state("reconnecting", "↻", "RECONNECTING", lastTime === "" ? "" : "These are the last values.", attempt);
 }
 
-/** @param {Evidence} evidence  @param {number} age  @param {string} advice  @returns {State} */
-function stateByAge({ interval, isWaking, staleGroups, absent, lastTime, clockNote }, age, advice) {
+/** @param {Evidence} evidence  @param {number} age  @returns {State} */
+function stateByAge(evidence, age) {
+  const { interval, isWaking, staleGroups, faults, health, polledFor, lastTime, note } = evidence;
   const patience = patienceFor(interval);
-  const updated = `updated ${formatDuration(age)} ago`;
+  const isPolling = evidence.connection.mode === "polling";
+  const blocked = polledFor >= BLOCKED_AFTER ? BLOCKED_ADVICE : "";
   if (isWaking && age >= 2 * patience) {
     return state("reconnecting", "↻", "RECONNECTING", "This tab was asleep: catching up.", "");
   }
   if (age > 5 * patience) {
-    return state("stale", "■", "STALE", advice || "No new snapshot arrives.", `last ${lastTime}, ${formatDuration(age)} ago`);
+    return state("stale", "■", "STALE", blocked || "No new snapshot arrives.", `last ${lastTime}, ${formatDuration(age)} ago`);
   }
-  if (age >= 2 * patience) return state("delayed", "◐", "DELAYED", advice, updated);
-  if (staleGroups.length) {
-    const silent = `Silent producer: ${staleGroups.join(", ")}.`;
-    return state("delayed", "◐", "DELAYED", advice || silent, "last values kept");
-  }
-  const absence = absent ? `${absent} ${absent === 1 ? "value is" : "values are"} missing: see the cards.` : "";
-  const notes = [clockNote, absence].filter(Boolean).join(" ");
-  return state("live", "●", "LIVE", advice || notes, advice ? "polling" : "");
+  if (age >= 2 * patience) return state("delayed", "◐", "DELAYED", blocked, `updated ${formatDuration(age)} ago`);
+  const silent = staleGroups.length ? `Silent producer: ${staleGroups.join(", ")}.` : "";
+  const lacking = describeFaults(faults);
+  const notes = [blocked, note, lacking, silent].filter(Boolean).join(" ");
+  const detail = isPolling ? "polling" : "";
+  if (faults.absent || faults.fallbacks) return state("degraded", "◆", "DEGRADED", notes, detail);
+  if (silent) return state("delayed", "◐", "DELAYED", notes, "last values kept");
+  if (health && health.status !== "ok") return state("live", "●", "LIVE, DEGRADED", `${notes} The server is not well.`.trim(), detail);
+  const label = faults.unknown ? `LIVE, ${faults.unknown} MISSING` : "LIVE";
+  return state("live", "●", label, notes, detail);
+}
+
+/** @param {import("./snapshot.js").Faults} faults  @returns {string} a sentence; empty where nothing lacks */
+function describeFaults({ absent, fallbacks, unknown, total, kinds }) {
+  const missing = absent + unknown;
+  const reasons = kinds.length ? ` (${kinds.join(", ")})` : "";
+  const parts = [
+    missing ? `${missing} of ${total} ${missing === 1 ? "value is" : "values are"} missing${reasons}` : "",
+    fallbacks ? `${fallbacks} ${fallbacks === 1 ? "is a fallback" : "are fallbacks"}${missing ? "" : reasons}` : "",
+  ].filter(Boolean);
+  return parts.length ? `${parts.join(", ")}.` : "";
 }
 
 /** @param {number} interval  @returns {number} seconds that count as one interval */
@@ -100,5 +132,5 @@ function patienceFor(interval) {
  * @param {string} detail  @returns {State}
  */
 function state(name, shape, label, advice, detail) {
-  return { name, shape, label, advice, detail };
+  return { name, shape, label, advice, detail, reasons: [], isTrouble: ["degraded", "delayed", "stale"].includes(name), canRetry: name === "reconnecting" || name === "offline" };
 }

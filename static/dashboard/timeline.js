@@ -6,7 +6,9 @@
  * drawn of the times that come again is what was published later. The table has both.
  */
 
+import { isInvented } from "./row.js";
 import { SIMULATED } from "./snapshot.js";
+import { sourceName } from "./sources.js";
 
 /** @typedef {import("./row.js").Row} Row */
 /** @typedef {import("./catalogue.js").Metric} Metric */
@@ -24,16 +26,12 @@ import { SIMULATED } from "./snapshot.js";
  * @property {Record<string, Span[]>} simulated  By group: when values were invented, in full or in part.
  */
 
-/** A text for a row's source: `redis`, or `mock+redis` for a bucket with both. @param {string[]|undefined} kinds */
-export function sourceName(kinds) {
-  return kinds?.length ? [...kinds].sort().join("+") : "unknown";
-}
-
 /**
  * @param {Row[]} rows  @param {number|null} step seconds of a bucket
- * @param {string[]} groups  @returns {Timeline}
+ * @param {string[]} groups  @param {number} [until] the end of what is shown, Unix seconds: the newest bucket, which is still
+ *   filling, is drawn before it  @returns {Timeline}
  */
-export function makeTimeline(rows, step, groups) {
+export function makeTimeline(rows, step, groups, until = Infinity) {
   /** @type {Timeline} */
   const timeline = { times: [], rows: [], breaks: [], gaps: [], switches: {}, steps: [], simulated: {} };
   for (const group of groups) {
@@ -45,22 +43,30 @@ export function makeTimeline(rows, step, groups) {
   let before = null;
   for (const row of rows) {
     const drawnUntil = timeline.times.at(-1) ?? -Infinity;
-    if (drawnUntil >= row.time + length / 2) rewind(timeline, row.time, length / 2);
+    const at = row.time < until ? Math.min(row.time + length / 2, until) : row.time + length / 2;
+    if (drawnUntil >= at) rewind(timeline, row.time, at - row.time);
     if (before) {
       const changed = groups.filter((group) => sourceName(before?.sources[group]) !== sourceName(row.sources[group]));
+      const ending = groups.filter((group) => endsLine(before?.sources[group], row.sources[group]));
       const endsAll = row.gap !== "" || row.clockStep !== 0;
-      if (endsAll || changed.length) addBreak(timeline, row.time + length / 2, new Set(endsAll ? groups : changed));
+      if (endsAll || ending.length) addBreak(timeline, at, new Set(endsAll ? groups : ending));
       if (row.gap && row.time > before.time + length) timeline.gaps.push({ from: before.time + length, to: row.time });
       if (row.clockStep) timeline.steps.push({ time: row.time, seconds: row.clockStep });
       for (const group of changed) noteSwitch(timeline, group, before, row);
     }
     for (const group of groups) noteSimulated(timeline.simulated[group], row, before, step, group);
-    timeline.times.push(row.time + length / 2);
+    timeline.times.push(at);
     timeline.rows.push(row);
     timeline.breaks.push(null);
     before = row;
   }
   return timeline;
+}
+
+/** No line joins two sources. What is simulated in a mixed bucket is in no line. @param {string[]|undefined} before  @param {string[]|undefined} after  @returns {boolean} */
+function endsLine(before, after) {
+  const [former, latter] = [before, after].map((kinds) => (isInvented(kinds) ? kinds : kinds?.filter((kind) => kind !== SIMULATED)));
+  return sourceName(former) !== sourceName(latter);
 }
 
 /** End the lines of `groups` between the last point and the one at `time`. @param {Timeline} timeline  @param {number} time  @param {Set<string>} groups */
@@ -109,75 +115,4 @@ function noteSimulated(spans, row, before, step, group) {
   const goesOn = before && !row.gap && !row.clockStep && before.sources[group]?.includes(SIMULATED);
   if (open && goesOn) open.to = end;
   else spans.push({ from: row.time, to: end });
-}
-
-/** @param {Row} row  @param {string} key  @returns {number|null} what a chart shows of a row */
-export function plotted(row, key) {
-  const summary = row.values[key];
-  const value = summary?.mean ?? summary?.last ?? null;
-  return typeof value === "number" ? value : null;
-}
-
-/**
- * The two lines of a metric. In them null breaks the line and undefined is passed over (a break of other groups only).
- * A bucket with both invented and real values belongs to neither line.
- * @param {Timeline} timeline  @param {Metric} metric
- * @returns {{real: (number|null|undefined)[], simulated: (number|null|undefined)[]}}
- */
-export function linesOf(timeline, metric) {
-  /** @type {(number|null|undefined)[]} */ const real = [];
-  /** @type {(number|null|undefined)[]} */ const simulated = [];
-  timeline.rows.forEach((row, index) => {
-    if (!row) {
-      const point = timeline.breaks[index]?.has(metric.group) ? null : undefined;
-      real.push(point);
-      simulated.push(point);
-      return;
-    }
-    const kinds = row.sources[metric.group] ?? [];
-    const value = plotted(row, metric.key);
-    const isInvented = kinds.includes(SIMULATED);
-    real.push(isInvented ? null : value);
-    simulated.push(isInvented && kinds.length === 1 ? value : null);
-  });
-  return { real, simulated };
-}
-
-/**
- * How a metric changed over the rows since `from`, as far back as its values come from the source of the newest one and
- * their times from a clock that was not set.
- * @param {Row[]} rows  @param {Metric} metric  @param {number} from Unix seconds
- * @returns {{change: number, since: number}|null} null where there are not two values to compare
- */
-export function changeOf(rows, metric, from) {
-  const newest = rows[rows.length - 1];
-  const end = newest?.values[metric.key]?.last;
-  if (typeof end !== "number") return null;
-  const source = sourceName(newest.sources[metric.group]);
-  /** @type {Row|null} */
-  let first = null;
-  for (let index = rows.length - 2; index >= 0 && rows[index].time >= from; index -= 1) {
-    if (sourceName(rows[index].sources[metric.group]) !== source || rows[index + 1].clockStep) break;
-    if (plotted(rows[index], metric.key) !== null) first = rows[index];
-  }
-  const start = first?.values[metric.key]?.last ?? (first && plotted(first, metric.key));
-  return first && typeof start === "number" ? { change: end - start, since: first.time } : null;
-}
-
-/**
- * How long a text has held, as far as is known without a gap and from one source.
- * @param {Row[]} rows  @param {Metric} metric
- * @returns {{since: number, isAtLeast: boolean}|null} `isAtLeast`: it may have held longer than the rows tell
- */
-export function heldSince(rows, metric) {
-  const newest = rows[rows.length - 1];
-  const text = newest?.values[metric.key]?.last ?? null;
-  if (text === null) return null;
-  const source = sourceName(newest.sources[metric.group]);
-  for (let index = rows.length - 1; index > 0; index -= 1) {
-    const [before, row] = [rows[index - 1], rows[index]];
-    const isUnknown = row.gap !== "" || row.clockStep !== 0 || sourceName(before.sources[metric.group]) !== source;
-    if (isUnknown || (before.values[metric.key]?.last ?? null) !== text) return { since: row.time, isAtLeast: isUnknown };
-  }
-  return { since: rows[0].time, isAtLeast: true };
 }

@@ -37,6 +37,8 @@ class Lease(Protocol):
     clock_offset_s: float | None
     #: Why the lease can neither be taken nor renewed; empty while it can, or while another holds it.
     error: str
+    #: Called when a tenure begins, set by whoever is to know it at once.
+    on_taken: Callable[[], None]
 
     @property
     def is_held(self) -> bool:
@@ -70,6 +72,7 @@ class LocalLease:
     def __init__(self) -> None:
         self.term = 0
         self.known_term = 0
+        self.on_taken: Callable[[], None] = lambda: None  # never called: it is held from the beginning on
 
     async def take(self) -> None:
         """Begin a tenure: the first time, and where one with a higher term turns out to have been."""
@@ -88,10 +91,14 @@ class LocalLease:
 
 
 class Taken(NamedTuple):
-    """The store's answer. `term`: of our tenure; 0 while somebody else has the lease. `server_time_s`: Unix seconds."""
+    """The store's answer. `term`: of our tenure; 0 while somebody else has the lease. `server_time_s`: Unix seconds.
+
+    `ends_in_s`: seconds until somebody else's lease ends, unless it is renewed.
+    """
 
     term: int
     server_time_s: float
+    ends_in_s: float = 0.0
 
 
 class LeaseStore(Protocol):
@@ -103,6 +110,9 @@ class LeaseStore(Protocol):
         A new tenure's term is higher than any before, and than `known_term`.
         """
 
+    async def wait_for_release(self, at_most_s: float) -> None:
+        """Wait until a holder frees the lease, which one of those who wait is told; for so long at most."""
+
     async def release(self, holder: str) -> None:
         """Free the lease where it is that holder's ("<term>:<token>", of whatever term), and close the connection."""
 
@@ -111,8 +121,8 @@ class RedisLease:
     """A lease with a time to live in a store that the publishers share.
 
     `is_held` looks at a clock that goes on while the machine sleeps, so a publisher that was frozen knows that it may
-    have lost the lease before it asks. When the holder is killed, another one takes over within `ttl_s` plus a renewal
-    (`ttl_s / 4`). Where the store does not answer, the lease is held for as long as it lasts.
+    have lost the lease before it asks. Who stands by is told when the holder ends as planned, and knows when the lease
+    of one that was killed ends. Where the store does not answer, the lease is held for as long as it lasts.
     """
 
     def __init__(
@@ -120,19 +130,16 @@ class RedisLease:
         store: LeaseStore,
         *,
         ttl_s: float = 4.0,
-        pause_s: float = 1.0,
         token: str = TOKEN,
         clock: Callable[[], float] = read_boot_clock,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`pause_s`: seconds between two looks: so soon another one leads where the holder ends as planned.
-
-        `clock`, `wall`: seconds, monotonic and Unix. Two leases of one process need a `token` each.
-        """
+        """`clock`, `wall`: seconds, monotonic and Unix. Two leases of one process need a `token` each."""
         self._store = store
         self._ttl_s = ttl_s
         self._patience_s = ttl_s / 4
-        self._pause_s = min(pause_s, self._patience_s)
+        self._pause_s = ttl_s / 8  # between two looks
+        self._ends_in_s = 0.0  # somebody else's, at the last look
         self._token = token
         self._clock = clock
         self._wall = wall
@@ -144,6 +151,7 @@ class RedisLease:
         self.known_term = 0
         self.clock_offset_s: float | None = None
         self.error = ""
+        self.on_taken: Callable[[], None] = lambda: None
 
     @property
     def is_held(self) -> bool:
@@ -159,11 +167,22 @@ class RedisLease:
             while True:
                 self._lost.clear()
                 await self.take()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._pause_s / 4 if self.error else self._pause_s):
-                        await self._lost.wait()
+                if self.is_held or self.error:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(self._pause_s / 4 if self.error else self._pause_s):
+                            await self._lost.wait()
+                else:
+                    await self._stand_by()
         finally:
             await self.give_back()
+
+    async def _stand_by(self) -> None:
+        """Wait until the lease may be free, or it is time to look again."""
+        try:
+            await self._store.wait_for_release(min(self._ends_in_s + 0.001, self._pause_s))
+        except REDIS_ERRORS as error:
+            logger.debug("The publishers' lease cannot be waited for: %s", error)
+            await asyncio.sleep(self._pause_s)
 
     async def take(self) -> None:
         """See Lease.take. It takes a quarter of the lease's time at most."""
@@ -178,13 +197,16 @@ class RedisLease:
         self.clock_offset_s = self._wall() - (answered - asked) / 2 - taken.server_time_s
         self._note_answer()
         if taken.term:
+            is_new = taken.term != self.term or not self._was_held
             self.term = taken.term
             self.known_term = max(self.known_term, taken.term)
             self._held_until = asked + self._ttl_s
-            if not self._was_held:
+            if is_new:
                 logger.info("This publisher holds the lease, in term %d.", self.term)
+                self.on_taken()
         else:
             self._held_until = float("-inf")
+            self._ends_in_s = taken.ends_in_s
             if self._was_held:
                 logger.warning("Another publisher has taken the lease; this one stands by.")
         self._was_held = taken.term > 0

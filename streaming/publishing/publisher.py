@@ -1,52 +1,29 @@
 """The publisher: at each tick it reads the sources, composes a snapshot, and publishes it.
 
-A tick waits for nothing longer than its deadlines: not for the database, not for Redis, not for a client. Where the
-outlet decides what is published (Redis), history gets a snapshot when the outlet has said so. Where it does not answer,
-nobody knows yet: the snapshot is held, and the next tick learns from the stream's head whether it was published.
+A tick waits for nothing longer than its deadlines: not for the database, not for Redis, not for a client. What it knows
+of the snapshots before, its own and others', is the business of streaming.publishing.sequence.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
-
-from django.db import Error as DatabaseError
-from redis.exceptions import RedisError
+from typing import Protocol
 
 from metrics.choices import Choices
 from metrics.history.writer import HistoryWriter
 from metrics.reading import Readings
-from metrics.snapshot import EncodedSnapshot, Snapshot, compose_snapshot, decode_snapshot, next_id
+from metrics.snapshot import Snapshot, compose_snapshot
 from streaming.publishing.lease import Lease
 from streaming.publishing.outlet import Outcome, Outlet
 from streaming.publishing.redis_script import describe_failure
+from streaming.publishing.sequence import LEARNING_PATIENCE_S, Composed, Past, Received, Sequence
 from streaming.publishing.ticker import Ticker
 
 logger = logging.getLogger(__name__)
 
-#: Seconds in which those who know the past tell a new leader what was published last.
-LEARNING_PATIENCE_S = 2.0
-#: How many of the newest snapshots a new leader hands from the outlet to history, which may lack some.
-RECOVERED = 1000
-#: Before all ids.
-EVERYTHING = -1
 #: Why a channel layer in this very process was too slow.
 TOO_BUSY = "no answer in time; it is in this process, which was stopped for a while, or the machine is too busy"
-
-
-class Head(NamedTuple):
-    """The newest snapshot that somebody knows."""
-
-    id: int
-    term: int
-
-
-class Composed(NamedTuple):
-    """A snapshot, and how it travels."""
-
-    snapshot: Snapshot
-    message: EncodedSnapshot
 
 
 class ReadsChoices(Protocol):
@@ -68,13 +45,6 @@ class ReadsSources(Protocol):
     async def aclose(self) -> None: ...
 
 
-class Past(Protocol):
-    """Who may know what was published last; see streaming.past."""
-
-    async def head(self, patience_s: float) -> Head | None:
-        """The newest snapshot in history. Raises TimeoutError and django.db.Error."""
-
-
 class Publisher:
     """Publishes a snapshot every `interval_s` seconds, as long as it holds the lease."""
 
@@ -88,28 +58,28 @@ class Publisher:
         choices: ReadsChoices,
         sources: ReadsSources,
         past: Past,
-        seen: Callable[[], Head | None] = lambda: None,
+        received: Received | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`seen`: the newest snapshot that this process has seen, whoever published it. `wall`: Unix seconds."""
+        """`received`: what has come to this process, whoever published it. `wall`: Unix seconds."""
         self._outlet = outlet
         self.lease = lease
         self.history = history
         self.choices = choices
         self._sources = sources
-        self._past = past
-        self._seen = seen
         self._wall = wall
+        self._sequence = Sequence(outlet, lease, history=history, past=past, received=received)
         self._ticker = Ticker(interval_s)
-        self._last: int | None = None  # the id of the newest snapshot that is known to be published
-        self._newest_id: int | None = None  # of all that are known or were tried
-        self._held: dict[int, Composed] = {}  # those that nobody knows of whether they are published
-        self._may_lack_after: int | None = None  # history may lack what was published after this id
+        lease.on_taken = self._ticker.hurry
         self._failing_since: float | None = None
         self.interval_s = interval_s
         self.error = ""  # why the outlet took the last snapshot not; empty where it did
-        self.published = 0
         self.failed = 0
+
+    @property
+    def published(self) -> int:
+        """How many snapshots of this publisher's are known to be published."""
+        return self._sequence.published
 
     @property
     def missed(self) -> int:
@@ -122,111 +92,49 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish at every tick until cancelled."""
-        await self._learn_head()
+        await self._learn()
         await self.choices.read(LEARNING_PATIENCE_S)  # not a tick of simulated values before staff's choice is known
         async with asyncio.TaskGroup() as beside:  # where one of them dies, all end, and start again
             beside.create_task(self.lease.keep())
             beside.create_task(self.history.run())
             tenure = 0
             async for _ in self._ticker:
-                self._note(self._seen())
+                self._sequence.look()
                 if self.lease.is_held and self.lease.term != tenure:
-                    await self._take_over()
+                    await self._sequence.take_over()
                     tenure = self.lease.term
                 if self.lease.is_held and self.lease.term < self.lease.known_term:
                     await self.lease.take()  # its store had lost its terms: a higher one
                 if self.lease.is_held and await self.publish() is not None:
-                    await self._make_up()
+                    await self._sequence.make_up()
 
     async def run_once(self) -> Snapshot | None:
         """Publish one snapshot; None where the lease cannot be had or the outlet does not take it."""
-        await self._learn_head()
+        await self._learn()
         await self.lease.take()
         try:
             if not self.lease.is_held:
                 return None
-            await self._take_over()
+            await self._sequence.take_over()
             return await self.publish()
         finally:
             await self.lease.give_back()
 
-    # --- what was published before ---
-
-    async def _learn_head(self) -> bool:
-        """Learn the newest snapshot and term from whoever knows one; False where history does not tell.
+    async def _learn(self) -> None:
+        """Know the newest snapshot and term before the lease is taken: the new term is to be higher.
 
         Where history does not tell, Redis may have been lost, too: then the clock (s) is a term that is higher than all
         from before.
         """
-        has_told = True
-        try:
-            self._note(await self._past.head(LEARNING_PATIENCE_S))
-        except (TimeoutError, OSError, DatabaseError) as error:
-            logger.debug("History does not tell the newest snapshot: %s", error)
-            has_told = False
-            if self.lease.known_term == 0:
-                self.lease.known_term = int(self._wall())
-        self._note(self._seen())
-        return has_told
-
-    def _note(self, head: Head | None) -> None:
-        """Take note of a snapshot that was published."""
-        if head is None:
-            return
-        self.lease.known_term = max(self.lease.known_term, head.term)
-        held = self._held.get(head.id)
-        if held is not None and held.message.term == head.term:  # and not another tenure's with the same id
-            del self._held[head.id]
-            self.published += 1
-            self.history.add(*held)
-        if self._last is None or head.id > self._last:
-            self._last = head.id
-        self._newest_id = max(self._newest_id or 0, head.id)
-
-    async def _take_over(self) -> None:
-        """Begin a tenure: know what was published before, and hand history what it may not have got.
-
-        Where neither history nor the outlet tells, nobody does: the next snapshot names none before it.
-        """
-        self._may_lack_after = EVERYTHING
-        has_history_told = await self._learn_head()
-        has_outlet_told = await self._make_up()
-        if not has_history_told and not has_outlet_told:
-            self._last = None
-
-    async def _make_up(self) -> bool:
-        """Hand history what the outlet has and whoever published it may not have handed on, if that may be so.
-
-        Where the outlet does not tell, it is asked again after the next snapshot. True where it had some.
-        """
-        after = self._may_lack_after
-        if after is None:
-            return False
-        try:
-            async with asyncio.timeout(LEARNING_PATIENCE_S):
-                if after == EVERYTHING:
-                    found = await self._outlet.newest(RECOVERED)
-                else:
-                    found = await self._outlet.between(after, None)
-        except (TimeoutError, OSError, RedisError) as error:
-            logger.debug("The outlet does not tell what was published: %s", error)
-            return False
-        self._may_lack_after = None
-        for message in found:
-            try:
-                self.history.add(decode_snapshot(message.text), message)
-            except ValueError as error:
-                logger.warning("Snapshot %d cannot be read and is not kept: %s", message.id, error)
-            self._note(Head(message.id, message.term))
-        return bool(found)
-
-    # --- publishing ---
+        if not await self._sequence.learn() and self.lease.known_term == 0:
+            self.lease.known_term = int(self._wall())
+        self._sequence.look()
 
     async def publish(self) -> Snapshot | None:
         """Read, compose and publish one snapshot; None where it was not, or nobody knows whether it was."""
         choices = await self.choices.read(patience_s=min(0.1, self.interval_s / 10))
         readings = await self._sources.read(choices, deadline_s=min(0.5, self.interval_s / 2))
-        self._note(self._seen())
+        self._sequence.look()
         try:
             async with asyncio.timeout(min(1.0, self.interval_s)):
                 return await self._commit(choices, readings)
@@ -238,50 +146,23 @@ class Publisher:
         """Publish a snapshot of `readings` after the newest one, whichever that turns out to be."""
         while self.lease.is_held:
             now = self._wall()
+            number, previous = self._sequence.find_next(now)
             snapshot = compose_snapshot(
-                choices,
-                readings,
-                id=next_id(self._newest_id, now),
-                previous=self._last,
-                timestamp=round(now, 3),
-                interval=self.interval_s,
+                choices, readings, id=number, previous=previous, timestamp=round(now, 3), interval=self.interval_s
             )
-            self._newest_id = snapshot.id  # never given twice, whatever becomes of it
             composed = Composed(snapshot, snapshot.to_encoded(self.lease.term))
-            if self._outlet.decides:
-                self._held[snapshot.id] = composed
-            else:
-                self._last = snapshot.id
-                self.history.add(*composed)
+            self._sequence.note_tried(composed)
             outcome, head = await self._outlet.publish(composed.message, self.lease.holder)
-            self._held.pop(snapshot.id, None)
             if outcome is Outcome.PUBLISHED:
-                self._held.clear()  # they did not get in before this one, and cannot any more
-                if self._outlet.decides:
-                    self._last = snapshot.id
-                    self.history.add(*composed)
-                self.published += 1
+                self._sequence.note_published(composed)
                 self._note_success()
                 return snapshot
+            self._sequence.note_refused(composed)
             if outcome is Outcome.LOST:
                 self.lease.note_lost()
                 break
-            await self._learn_from(head)
+            await self._sequence.learn_from(head)
         return None
-
-    async def _learn_from(self, head: int | None) -> None:
-        """The stream goes on from `head`, which is newer than what was known as the newest."""
-        held = None if head is None else self._held.get(head)
-        if held is None or held.message.term != self.lease.term:
-            self._note_lack()
-            await self._make_up()
-        if head is not None:
-            self._note(Head(head, self.lease.term))
-
-    def _note_lack(self) -> None:
-        """What was published after the newest that is known may not have got into history."""
-        last = EVERYTHING if self._last is None else self._last
-        self._may_lack_after = last if self._may_lack_after is None else min(last, self._may_lack_after)
 
     def _note_failure(self, error: Exception) -> None:
         self.failed += 1

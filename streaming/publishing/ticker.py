@@ -1,6 +1,7 @@
 """Ticks at a fixed rate."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import AsyncIterator
 
@@ -9,12 +10,17 @@ class Ticker:
     """Yields at start, then every `interval_s` seconds of the monotonic clock, without drift.
 
     A tick whose time passed while the last one was still being worked on is skipped and counted in `missed`; ticks are
-    never bunched to make up for it.
+    never bunched to make up for it. Where it is told to hurry, the next tick is now, and the others follow from there.
     """
 
     def __init__(self, interval_s: float) -> None:
         self.interval_s = interval_s
         self.missed = 0
+        self._hurried = asyncio.Event()
+
+    def hurry(self) -> None:
+        """Have the next tick now; while one is being worked on this does nothing."""
+        self._hurried.set()
 
     async def __aiter__(self) -> AsyncIterator[int]:
         """Yield the tick's number (missed ones count)."""
@@ -23,7 +29,11 @@ class Ticker:
         tick = 0
         while True:
             yield tick
+            self._hurried.clear()
             due = max(tick + 1, math.ceil((loop.time() - start) / self.interval_s))
             self.missed += due - tick - 1
             tick = due
-            await asyncio.sleep(start + tick * self.interval_s - loop.time())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(start + tick * self.interval_s):
+                    await self._hurried.wait()
+                    start = loop.time() - tick * self.interval_s

@@ -24,6 +24,8 @@ from streaming.web.admission import admits
 from streaming.web.history_query import BadQueryError, HistoryQuery, parse_query
 from streaming.web.provide import runtime_of
 
+#: The number of the answers' form: raised where the same snapshots are told in another way.
+FORM = 2
 CONTENT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 
 
@@ -108,7 +110,7 @@ def find_etag(query: HistoryQuery) -> str:
     finally:
         close_old_connections()
     step = "all" if query.step_s is None else query.step_s
-    parts = (query.start, query.end, step, query.format, *rows.values(), *switches.values())
+    parts = (FORM, query.start, query.end, step, query.format, *rows.values(), *switches.values())
     return f'"{"-".join(map(str, parts))}"'
 
 

@@ -30,6 +30,7 @@ class Preference:
 PREFERENCES = (
     Preference("theme", "Colours", (("auto", "System"), ("light", "Light"), ("dark", "Dark")), "auto"),
     Preference("profit", "Profit", (("green-up", "Green is up"), ("red-up", "Red is up")), "green-up"),
+    Preference("compare", "Compare with", (("off", "Nothing"), ("day", "Yesterday"), ("week", "Last week")), "off"),
     Preference("zone", "Times", (("local", "Local"), ("utc", "UTC")), "local"),
 )
 RANGE_PREFERENCE = Preference("range", "Range", tuple((span.key, span.label) for span in RANGES), "1h")
@@ -87,6 +88,7 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "critical": metric.thresholds.critical,
         "worse": metric.thresholds.worse.value,
         "type": metric.type.__name__,
+        "texts": metric.texts,
         "isHero": metric.is_hero,
         "isSigned": metric.is_signed,
     }

@@ -1,7 +1,8 @@
 """Everything that can break, breaks: `make faults` (about 15 minutes).
 
 Writes docs/faults.md; exits 1 where a promise was broken, or health said what was not true.
-`--only WORDS` carries out the faults with these words in their name, and renews what the page says of them.
+`--only WORDS` carries out the faults with these words in their name, and renews what the page says of them. `--times`
+and `--server` do otherwise than the page says, and leave it alone: each silence is printed.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.faults import embedded_faults, everything, postgresql_faults, publisher_faults, redis_faults, server_faults
@@ -46,26 +48,37 @@ PLAN: list[tuple[MakeStage, Sequence[Fault]]] = [
 ]
 
 
-async def run(words: str, folder: Path) -> list[Result]:
-    """Carry out every fault with `words` in its name; a stage that did not come back is replaced by a new one."""
+async def run(arguments: argparse.Namespace, folder: Path) -> list[Result]:
+    """Carry out the faults that are asked for; a stage that did not come back is replaced by a new one."""
     this = asyncio.current_task()
     assert this is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)  # what it started ends with it
     results: list[Result] = []
     for make_stage, planned in PLAN:
-        faults = [fault for fault in planned if words.lower() in fault.name.lower()]
+        faults = [
+            replace(fault, times=arguments.times or fault.times)
+            for fault in planned
+            if arguments.only.lower() in fault.name.lower()
+        ]
         while faults:
             own = folder / f"stage-{len(results)}"
             own.mkdir()
-            async with make_stage(own) as stage:
+            is_other = make_stage is Cluster and arguments.server
+            async with Cluster(own, [arguments.server] * 3) if is_other else make_stage(own) as stage:
                 while faults:
                     fault = faults.pop(0)
-                    if isinstance(stage, Embedded) and fault is embedded_faults.DISK_FULL and not stage.disk.is_small:
+                    if (
+                        isinstance(stage, Embedded)
+                        and fault.act is embedded_faults.fill_disk
+                        and not stage.disk.is_small
+                    ):
                         print(f"{fault.name}: skipped, for this may not mount a small disk")
                         continue
                     began = time.monotonic()
                     results.append(await carry_out(fault, stage))
                     show(results[-1], time.monotonic() - began)
+                    if arguments.times:
+                        print("        silences (s): " + " ".join(f"{silence:.2f}" for silence in results[-1].silences))
                     if results[-1].complaints:
                         break
     return results
@@ -82,19 +95,21 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--only", default="", metavar="WORDS")
+    parser.add_argument("--times", type=int, metavar="NUMBER", help="do each fault so often, and leave the page alone")
+    parser.add_argument("--server", choices=("daphne", "uvicorn"), help="what all servers are; leaves the page alone")
     parser.add_argument("--keep", action="store_true", help="keep the logs, wherever they are")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     began = time.monotonic()
-    results = asyncio.run(run(arguments.only, folder))
+    results = asyncio.run(run(arguments, folder))
     good = all(result.is_good for result in results)
     if arguments.keep or not good:
         print(f"The logs are in {folder}")
     else:
         shutil.rmtree(folder)
-    if arguments.only:
+    if arguments.only and not (arguments.times or arguments.server):
         renew_page(results)
-    else:
+    elif not (arguments.times or arguments.server):
         when = time.strftime("%Y-%m-%d", time.gmtime())
         write_page(
             results,

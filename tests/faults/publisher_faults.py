@@ -39,6 +39,9 @@ async def freeze_leader_beside_a_hung_redis(stage: Cluster) -> None:
     leader.send(signal.SIGCONT)
     await asyncio.sleep(1)
     stage.metrics_redis.send(signal.SIGCONT)
+    # Hubs would refuse it as well, and history would: nothing of it may get so far.
+    passed = [server.log.name for server in stage.servers if "still publishes in term" in server.output]
+    assert not passed, f"what the frozen leader sent when it woke was published: {', '.join(passed)} said so"
 
 
 async def end_leader(stage: Cluster) -> None:

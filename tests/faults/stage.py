@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import math
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -107,8 +106,8 @@ class Stage:
 class Cluster(Stage):
     """Three servers behind nginx, two publishers, two Redis, PostgreSQL."""
 
-    def __init__(self, folder: Path) -> None:
-        """See Stage."""
+    def __init__(self, folder: Path, kinds: Sequence[str] = ("daphne", "uvicorn", "daphne")) -> None:
+        """See Stage. `kinds`: of the servers."""
         super().__init__(folder)
         # What is in it survives a kill: `restarted with its data` means all of them.
         self.redis = Redis(folder, "--appendonly", "yes", "--appendfsync", "always")
@@ -120,13 +119,12 @@ class Cluster(Stage):
             "DATABASE_URL": self.postgresql.url,
             "STREAM_PUBLISHER": "false",
         }
-        self.servers = [Server(folder, kind, **self.settings) for kind in ("daphne", "uvicorn", "daphne")]
+        self.servers = [Server(folder, kind, **self.settings) for kind in kinds]
         for number, server in enumerate(self.servers):
             server.log = folder / f"server-{number}.log"
         self.nginx = Nginx(folder, [server.port for server in self.servers])
         self.publishers: list[Process] = []
         self.spawned: dict[int, float] = {}
-        self._holders: dict[str, Process] = {}
 
     @property
     def addresses(self) -> list[str]:
@@ -181,13 +179,8 @@ class Cluster(Stage):
             lease = connection.get("quantum:lease")
         if not isinstance(lease, bytes):
             return None
-        term, _, token = lease.decode().partition(":")
-        # A publisher says when it begins to lead, but not each term that it goes on in: its token tells it then.
-        said = re.compile(rf"holds the lease, in term {term}\.")
-        found = next((one for one in self.publishers if said.search(one.output)), self._holders.get(token))
-        if found is not None:
-            self._holders[token] = found
-        return found
+        said = f"holds the lease, in term {lease.decode().partition(':')[0]}."
+        return next((one for one in self.publishers if said in one.output), None)
 
     async def have_leader_and_standby(self) -> Process:
         """Wait until one leads and the other is ready to; returns the one that leads."""

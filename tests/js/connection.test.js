@@ -135,7 +135,8 @@ test("says which snapshot is the first that a socket, or polling, brings", async
     if (attempt < 3) await browser.advance((connection.status.retryAt ?? 0) - browser.time);
   }
   await settle();
-  await browser.advance(3000);
+  browser.socket.end(1006); // the one that the first answer opened
+  await browser.advance(6000);
   assert.deepEqual(first, [true, false, false, true, false, true, false]);
 });
 
@@ -272,14 +273,40 @@ test("polls where sockets never open but HTTP answers, and returns to the socket
     if (attempt < 2) await browser.advance((connection.status.retryAt ?? 0) - browser.time);
   }
   await settle();
+  browser.socket.end(1006);
+  await browser.advance(3_000);
   assert.equal(connection.status.mode, "polling");
-  assert.deepEqual(seen, [103]);
+  assert.deepEqual(seen, [106]);
+  assert.notEqual(connection.status.pollingSince, null);
   await browser.advance(20_000);
   deliver(browser, 500);
+  assert.equal(connection.status.pollingSince, null);
   assert.equal(connection.status.mode, "socket");
   const { requests } = browser;
   await browser.advance(9_000);
   assert.equal(browser.requests, requests);
+});
+
+test("a poll that succeeds is a reason to try a socket at once, and only the first of them", async () => {
+  const { browser, connection, seen } = connect();
+  browser.chance = 1; // the longest waits
+  for (let attempt = 0; attempt < 6; attempt += 1) {
+    browser.socket.end(1006);
+    if (attempt < 5) await browser.advance((connection.status.retryAt ?? 0) - browser.time);
+  }
+  assert.equal(connection.status.mode, "socket");
+  const attempts = browser.sockets.length;
+  let timestamp = 100;
+  browser.answer = () => ({ ok: true, status: 200, json: async () => snapshot((timestamp += 3)) });
+  await browser.advance(3_000);
+  assert.equal(connection.status.phase, "connecting");
+  assert.equal(browser.sockets.length, attempts + 1);
+  assert.deepEqual(seen, []); // the socket brings it, with all that was missed
+  browser.socket.end(1006);
+  await browser.advance(9_000);
+  assert.equal(browser.sockets.length, attempts + 1);
+  assert.deepEqual(seen, [106, 109, 112]);
+  assert.ok(browser.time - (connection.status.pollingSince ?? Infinity) >= 6_000);
 });
 
 test("a poll that never gets an answer is given up, and the next one may succeed", async () => {
@@ -293,7 +320,7 @@ test("a poll that never gets an answer is given up, and the next one may succeed
   await browser.advance(9_900);
   assert.equal(browser.requests, 1);
   browser.answer = () => ({ ok: true, status: 200, json: async () => snapshot(103) });
-  await browser.advance(3_200);
+  await browser.advance(6_200);
   assert.deepEqual(seen, [103]);
   assert.equal(connection.status.mode, "polling");
 });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { Past } from "../../static/dashboard/past.js";
 import { FakeBrowser, settle, snapshot } from "./browser.js";
+import { CPU, PNL } from "./metrics.js";
 
 const A_DAY_OF_SNAPSHOTS = 28_800;
 
@@ -10,7 +11,7 @@ const A_DAY_OF_SNAPSHOTS = 28_800;
 function makePast({ range = 300 } = {}) {
   const browser = new FakeBrowser();
   let now = 1_000_000;
-  const past = new Past(["cpu", "pnl"], "/h", browser.environment, {
+  const past = new Past([CPU, PNL], "/h", browser.environment, {
     range,
     interval: 3,
     now: () => now,
@@ -145,4 +146,103 @@ test("the CSV is the server's, of the window and in the step that are shown", as
   assert.deepEqual(parametersOf(past.csvAddress), { format: "csv", from: "996430.000", to: "1000030.001", step: String(past.rowStep) });
   past.hold(1_000_027);
   assert.equal(parametersOf(past.csvAddress).to, "1000027.001");
+});
+
+/** A bucket of history. @param {number} time  @param {number} pnl */
+const bucketAt = (time, pnl) => ({ time, count: 3, sources: { portfolio: ["redis"] }, pnl: { min: pnl, mean: pnl, max: pnl, last: pnl } });
+
+test("until history is here the window says that it is awaited; a failure ends that, too", async () => {
+  const { browser, past, tick } = makePast();
+  tick(2);
+  assert.equal(past.window.isLoading, true);
+  past.load();
+  await settle();
+  assert.equal(past.window.isLoading, false);
+  browser.answer = answerWith({ step: null, snapshots: [], oldest: 5 });
+  past.show(3600);
+  assert.equal(past.window.isLoading, true);
+  await settle();
+  assert.equal(past.window.isLoading, false);
+});
+
+test("a young history is shown at the width that it has, and says for how long there is one", async () => {
+  const { browser, past, tick } = makePast({ range: 3600 });
+  browser.answer = answerWith({ step: 9, rows: [], oldest: 1_000_003 });
+  tick(20);
+  past.load();
+  await settle();
+  assert.deepEqual(past.window, { from: 1_000_003, to: 1_000_060, isLoading: false, collecting: 57 });
+  browser.answer = answerWith({ step: 9, rows: [], oldest: 900_000 });
+  past.load();
+  await settle();
+  assert.deepEqual(past.window, { from: 996_460, to: 1_000_060, isLoading: false, collecting: null });
+});
+
+test("where nothing was stored when history was asked for, what came since is how long there is one", async () => {
+  const { browser, past, tick } = makePast({ range: 3600 });
+  browser.answer = answerWith({ step: 9, rows: [], oldest: null });
+  past.load();
+  await settle();
+  assert.equal(past.window.collecting, null);
+  tick(20);
+  assert.equal(Math.round(past.window.collecting / 10), 6);
+});
+
+test("what is zoomed into is asked for in the step that fits, and is what CSV and table are of", async () => {
+  const { browser, past, tick } = makePast({ range: 604_800 });
+  browser.answer = answerWith({ step: 1512, rows: [bucketAt(998_000, 1)], oldest: 5 });
+  past.load();
+  tick(1);
+  await settle();
+  browser.answer = answerWith({ step: 27, rows: [bucketAt(989_010, 2), bucketAt(989_037, 3)], oldest: 5, events: [{ time: 989_020, group: "ai", from: "mock", to: "redis", by: "ada" }] });
+  past.zoom({ from: 989_000, to: 999_800 });
+  assert.equal(past.view.step, 1512); // until the answer is here
+  await settle();
+  assert.deepEqual(parametersOf(browser.asked[1]), { from: "989000.000", to: "999800.000", step: "27" });
+  assert.deepEqual([past.view.step, past.rowsInView.length, past.view.events[0].text], [27, 2, "mock -> redis"]);
+  assert.deepEqual(parametersOf(past.csvAddress), { format: "csv", from: "989000.000", to: "999800.001", step: "27" });
+  assert.equal(past.rowStep, 1512); // cards go on with the range
+  past.zoom(null);
+  assert.deepEqual([past.view.step, past.isZoomed], [1512, false]);
+});
+
+test("a zoom that shows single snapshots already asks nothing", async () => {
+  const { browser, past, tick } = makePast();
+  browser.answer = answerWith({ step: null, snapshots: [], oldest: 5 });
+  past.load();
+  tick(50);
+  await settle();
+  past.zoom({ from: 1_000_060, to: 1_000_090 });
+  await settle();
+  assert.equal(browser.asked.length, 1);
+  assert.ok(past.rowsInView.length >= 10 && past.rowsInView.length <= 12, String(past.rowsInView.length));
+  past.zoom({ from: 100_060, to: 100_090 }); // outside of the range
+  assert.equal(browser.asked.length, 2);
+});
+
+test("the same hours of yesterday are asked for in the same step, and again when the window has moved on", async () => {
+  const { browser, past, tick } = makePast();
+  browser.answer = answerWith({ step: null, snapshots: [snapshot(913_500)], oldest: 5 });
+  past.compare(86_400);
+  await settle();
+  assert.deepEqual(parametersOf(browser.asked[0]), { from: "913300.000", to: "913630.000" });
+  assert.equal(past.view.compared?.lines(PNL)[0][0].time, 999_900);
+  tick(11);
+  assert.equal(browser.asked.length, 2);
+  past.compare(0);
+  assert.equal(past.view.compared, null);
+});
+
+test("a paused page shows nothing of what came later, whichever range is chosen", async () => {
+  const { browser, past, tick } = makePast();
+  tick(10);
+  past.hold(1_000_030);
+  tick(30);
+  browser.answer = answerWith({ step: 9, rows: [bucketAt(1_000_017, 1)], oldest: 5 });
+  for (const range of [3600, 21_600, 300]) {
+    past.show(range);
+    await settle();
+    assert.ok(past.view.rows.every(({ time }) => time <= 1_000_030), String(range));
+    assert.equal(past.view.window.to, 1_000_030);
+  }
 });

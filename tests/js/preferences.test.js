@@ -24,6 +24,29 @@ test("an address wins over what is kept, and is not kept; nonsense is passed ove
   assert.equal(storage.kept, '{"theme":"light","zone":"mars"}');
 });
 
+test("choosing one thing does not keep what the address said of another", () => {
+  /** @type {any} */
+  const storage = { kept: null, getItem: () => storage.kept, setItem: (/** @type {string} */ _, /** @type {string} */ text) => (storage.kept = text) };
+  const preferences = new Preferences(DECLARED, storage, new URLSearchParams("theme=dark&range=5m"));
+  preferences.set("zone", "utc");
+  assert.deepEqual(JSON.parse(storage.kept), { zone: "utc" });
+  assert.deepEqual([preferences.theme, preferences.range.key, preferences.zone], ["dark", "5m", "utc"]);
+  preferences.set("range", "1h");
+  assert.deepEqual(JSON.parse(storage.kept), { zone: "utc", range: "1h" });
+  assert.equal(preferences.range.key, "1h");
+  preferences.set("zone", "local");
+  assert.deepEqual(JSON.parse(storage.kept), { zone: "local", range: "1h" });
+});
+
+test("what is kept there and is no choice of ours costs nothing", () => {
+  for (const kept of ['"dark"', "[1]", "{", "null", "7"]) {
+    /** @type {any} */ const storage = { getItem: () => kept, setItem: () => {} };
+    const preferences = new Preferences(DECLARED, storage, new URLSearchParams());
+    preferences.set("zone", "utc");
+    assert.deepEqual([preferences.theme, preferences.zone], ["auto", "utc"]);
+  }
+});
+
 test("a forbidden storage costs only the memory of it", () => {
   const preferences = new Preferences(DECLARED, null, new URLSearchParams());
   preferences.set("zone", "utc");

@@ -3,16 +3,17 @@ import { test } from "node:test";
 
 import { RowStore } from "../../static/dashboard/rows.js";
 import { describeGap, describeStep } from "../../static/dashboard/format.js";
-import { sparkPath } from "../../static/dashboard/sparkline.js";
-import { changeOf, heldSince, linesOf, makeTimeline } from "../../static/dashboard/timeline.js";
+import { linesOf } from "../../static/dashboard/lines.js";
+import { changeOf, heldSince } from "../../static/dashboard/statistics.js";
+import { makeTimeline } from "../../static/dashboard/timeline.js";
 import { snapshot } from "./browser.js";
-import { PNL, REGIME } from "./metrics.js";
+import { CPU, PNL, REGIME } from "./metrics.js";
 
 const GROUPS = ["system", "ai", "portfolio"];
 
 /** @param {any[]} snapshots  @param {number|null} [step] */
 function storeOf(snapshots, step = null) {
-  const store = new RowStore(["cpu", "pnl", "regime"], 3600);
+  const store = new RowStore([CPU, PNL, REGIME], 3600);
   store.step = step;
   for (const each of snapshots) store.append(each);
   return store;
@@ -32,13 +33,13 @@ function timelineOf(store) {
 test("snapshots of one bucket become one row with their mean, lowest, highest and last", () => {
   const store = storeOf([snapshot(90, { pnl: 1 }), snapshot(93, { pnl: 5 }), snapshot(96, { pnl: 3 }), snapshot(99, { pnl: 7 })], 9);
   assert.deepEqual(store.rows.map(({ time, count }) => [time, count]), [[90, 3], [99, 1]]);
-  assert.deepEqual(store.rows[0].values.pnl, { min: 1, mean: 3, max: 5, last: 3, count: 3 });
+  assert.deepEqual(store.rows[0].values.pnl, { min: 1, mean: 3, max: 5, last: 3, standIn: null, problems: {}, count: 3 });
 });
 
 test("no value counts for nothing in a bucket's mean", () => {
   for (const values of [[10, null, 20], [null, 10, 20]]) {
     const store = storeOf(values.map((pnl, index) => snapshot(90 + 3 * index, { pnl })), 9);
-    assert.deepEqual(store.rows[0].values.pnl, { min: 10, mean: 15, max: 20, last: 20, count: 2 });
+    assert.deepEqual(store.rows[0].values.pnl, { min: 10, mean: 15, max: 20, last: 20, standIn: null, problems: {}, count: 2 });
     assert.equal(store.rows[0].count, 3);
   }
 });
@@ -46,21 +47,21 @@ test("no value counts for nothing in a bucket's mean", () => {
 test("a bucket's last value is the one in its last snapshot, null where it was", () => {
   const last = { pnl: null, regime: null };
   const store = storeOf([snapshot(90, { pnl: 10, regime: "bull" }), snapshot(93, { pnl: 20, regime: "bull" }), snapshot(96, last)], 9);
-  assert.deepEqual(store.rows[0].values.pnl, { min: 10, mean: 15, max: 20, last: null, count: 2 });
-  assert.equal(store.rows[0].values.regime, null);
+  assert.deepEqual(store.rows[0].values.pnl, { min: 10, mean: 15, max: 20, last: null, standIn: null, problems: {}, count: 2 });
+  assert.equal(store.rows[0].values.regime?.last, null);
   assert.equal(changeOf(store.rows, PNL, 0), null);
   assert.equal(heldSince(store.rows, REGIME), null);
 });
 
 test("a real 0 is 0 and null stays null", () => {
   const store = storeOf([snapshot(90, { pnl: 0 }), snapshot(93, { pnl: null })]);
-  assert.deepEqual(linesOf(timelineOf(store), PNL).real, [0, null]);
+  assert.deepEqual(linesOf(timelineOf(store), PNL).real.line, [0, null]);
 });
 
 test("a gap breaks the lines and is shaded", () => {
   const timeline = timelineOf(storeOf([snapshot(90), snapshot(93), snapshot(120), snapshot(123)]));
   assert.deepEqual(timeline.gaps, [{ from: 93, to: 120 }]);
-  assert.deepEqual(linesOf(timeline, PNL).real, [2, 2, null, 2, 2]);
+  assert.deepEqual(linesOf(timeline, PNL).real.line, [2, 2, null, 2, 2]);
 });
 
 test("time in which nothing was published is a gap, although no snapshot is missing", () => {
@@ -79,23 +80,23 @@ test("simulated is never joined to real, nor one source to another", () => {
   const store = storeOf([snapshot(90), snapshot(93, { sources: mock }), snapshot(96, { sources: mock }), snapshot(99)]);
   const timeline = timelineOf(store);
   const lines = linesOf(timeline, PNL);
-  assert.deepEqual(lines.real, [2, null, null, null, null, 2]);
-  assert.deepEqual(lines.simulated, [null, null, 2, 2, null, null]);
-  assert.deepEqual(timeline.switches.portfolio.map(({ time, to }) => [time, to]), [[93, "mock"], [99, "redis"]]);
+  assert.deepEqual(lines.real.line, [2, null, null, null, null, 2]);
+  assert.deepEqual(lines.simulated.line, [null, null, 2, 2, null, null]);
+  assert.deepEqual(timeline.switches.portfolio.map(({ time, to }) => [time, to]), [[93, "simulated"], [99, "redis"]]);
   assert.deepEqual(timeline.switches.ai, []);
 });
 
 test("a switch in another group does not break this one's line", () => {
   const store = storeOf([snapshot(90), snapshot(93, { sources: { system: "mock", ai: "redis", portfolio: "redis" } })]);
-  assert.deepEqual(linesOf(timelineOf(store), PNL).real, [2, undefined, 2]);
+  assert.deepEqual(linesOf(timelineOf(store), PNL).real.line, [2, undefined, 2]);
 });
 
-test("a bucket with invented and real values belongs to neither line, and is one switch", () => {
+test("a bucket with invented and real values is real without the invented ones, and is one switch", () => {
   const mock = { system: "host", ai: "redis", portfolio: "mock" };
   const store = storeOf([snapshot(90, { sources: mock }), snapshot(99, { sources: mock }), snapshot(102), snapshot(108)], 9);
   const timeline = timelineOf(store);
-  assert.deepEqual(linesOf(timeline, PNL).real.filter((value) => typeof value === "number"), [2]);
-  assert.equal(linesOf(timeline, PNL).simulated.filter((value) => typeof value === "number").length, 1);
+  assert.deepEqual(linesOf(timeline, PNL).real.line.filter((value) => typeof value === "number"), [2, 2]);
+  assert.equal(linesOf(timeline, PNL).simulated.line.filter((value) => typeof value === "number").length, 1);
   assert.deepEqual(timeline.switches.portfolio.map(({ to }) => to), ["redis"]);
 });
 
@@ -185,7 +186,7 @@ test("where the clock was set back the line breaks, goes on, and time runs one w
   store.append(snapshot(97, { id: 99_002, previous: 99_001, pnl: 5 }));
   const timeline = timelineOf(store);
   assert.deepEqual(timeline.times, [90, 93, 93.5, 94, 97]);
-  assert.deepEqual(linesOf(timeline, PNL).real, [2, 2, null, 2, 5]);
+  assert.deepEqual(linesOf(timeline, PNL).real.line, [2, 2, null, 2, 5]);
   assert.deepEqual(timeline.steps, [{ time: 94, seconds: -8 }]);
   assert.deepEqual(timeline.gaps, []);
   assert.equal(store.rows.length, 6); // the table has all
@@ -214,14 +215,14 @@ test("where the clock was seen to be set ahead it is no silence", () => {
   assert.deepEqual([store.rows[2].gap, store.rows[2].clockStep], ["", 3600]);
   const timeline = timelineOf(store);
   assert.deepEqual([timeline.gaps, timeline.steps], [[], [{ time: 3696, seconds: 3600 }]]);
-  assert.deepEqual(linesOf(timeline, PNL).real, [2, 2, null, 2]);
+  assert.deepEqual(linesOf(timeline, PNL).real.line, [2, 2, null, 2]);
   assert.equal(describeStep(3599.9), "set ahead by 1 h");
 });
 
 test("times go on strictly increasing, whatever the clock does", () => {
   let random = 1;
   for (let round = 0; round < 200; round += 1) {
-    const store = new RowStore(["pnl"], 1e9);
+    const store = new RowStore([PNL], 1e9);
     store.step = round % 3 === 0 ? 9 : null;
     let id = 0;
     for (let time = 1000, count = 0; count < 40; count += 1) {
@@ -240,25 +241,20 @@ test("neither a change nor a holding is claimed across a clock that was set", ()
   const store = storeOf([snapshot(90, { pnl: 1, ...bull }), snapshot(93, { pnl: 2, ...bull })]);
   store.append(snapshot(80, { id: 93_001, previous: 93_000, pnl: 10, ...bull }), -16);
   store.append(snapshot(83, { id: 93_002, previous: 93_001, pnl: 13, ...bull }));
-  assert.deepEqual(changeOf(store.rows, PNL, 0), { change: 3, since: 80 });
-  assert.deepEqual(heldSince(store.rows, REGIME), { since: 80, isAtLeast: true });
+  assert.deepEqual(changeOf(store.rows, PNL, 0), { change: 3, since: 80, isSimulated: false });
+  assert.deepEqual(heldSince(store.rows, REGIME), { since: 80, isAtLeast: true, gaps: 0 });
 });
 
 test("a change is counted within one source only", () => {
   const mock = { system: "host", ai: "redis", portfolio: "mock" };
   const store = storeOf([snapshot(90, { pnl: 900, sources: mock }), snapshot(93, { pnl: 10 }), snapshot(96, { pnl: 12 }), snapshot(99, { pnl: 15 })]);
-  assert.deepEqual(changeOf(store.rows, PNL, 0), { change: 5, since: 93 });
+  assert.deepEqual(changeOf(store.rows, PNL, 0), { change: 5, since: 93, isSimulated: false });
 });
 
-test("how long a text has held is not claimed across a gap", () => {
+test("how long a text has held goes on behind a gap with the same on both sides, and says so", () => {
   const bull = { regime: "bull" };
   const store = storeOf([snapshot(90, bull), snapshot(93, { regime: "bear" }), snapshot(96, bull), snapshot(99, bull)]);
-  assert.deepEqual(heldSince(store.rows, REGIME), { since: 96, isAtLeast: false });
+  assert.deepEqual(heldSince(store.rows, REGIME), { since: 96, isAtLeast: false, gaps: 0 });
   store.append(snapshot(150, bull));
-  assert.deepEqual(heldSince(store.rows, REGIME), { since: 150, isAtLeast: true });
-});
-
-test("a sparkline breaks where the data does", () => {
-  const path = sparkPath([0, 1, 2, 3, 4], [1, 2, null, 4, undefined], { from: 0, to: 4, low: 1, high: 4 });
-  assert.equal(path.match(/M/g)?.length, 2);
+  assert.deepEqual(heldSince(store.rows, REGIME), { since: 96, isAtLeast: false, gaps: 1 });
 });

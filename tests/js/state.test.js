@@ -3,19 +3,24 @@ import { test } from "node:test";
 
 import { computeState } from "../../static/dashboard/state.js";
 
+const NO_FAULTS = { total: 12, absent: 0, fallbacks: 0, unknown: 0, kinds: [] };
+
 /** @param {Partial<import("../../static/dashboard/state.js").Evidence>} change  @param {object} [connection] */
 function stateOf(change, connection = {}) {
   return computeState({
     age: 1,
     interval: 3,
-    connection: { phase: "open", mode: "socket", attempt: 0, retryAt: null, isChecking: false, reason: "", ...connection },
+    connection: { phase: "open", mode: "socket", attempt: 0, retryAt: null, isChecking: false, pollingSince: null, reason: "", ...connection },
     isOnline: true,
     isWaking: false,
     staleGroups: [],
-    absent: 0,
+    faults: NO_FAULTS,
+    health: null,
+    polledFor: 0,
+    paused: null,
     retryIn: null,
     lastTime: "14:00:00",
-    clockNote: "",
+    note: "",
     waited: 1,
     ...change,
   });
@@ -39,9 +44,9 @@ test("values from history stay the last values where the connection breaks", () 
 });
 
 test("a publisher's clock that was set is said, and is no reason not to be live", () => {
-  const state = stateOf({ clockNote: "The publisher's clock was set back by 1 h.", absent: 2 });
+  const state = stateOf({ note: "The publisher's clock was set back by 1 h." });
   assert.equal(state.name, "live");
-  assert.match(state.advice, /set back by 1 h.*2 values/);
+  assert.match(state.advice, /set back by 1 h/);
 });
 
 test("a delay says how long ago, staleness says when", () => {
@@ -55,7 +60,36 @@ test("live needs fresh values, too", () => {
   assert.match(state.advice, /AI/);
 });
 
-test("missing values are counted", () => assert.match(stateOf({ absent: 9 }).advice, /9 values/));
+test("what lacks a value, or shows a fallback, is degraded, with how many and why", () => {
+  const state = stateOf({ faults: { ...NO_FAULTS, absent: 9, kinds: ["unreachable"] } });
+  assert.deepEqual([state.name, state.shape, state.label], ["degraded", "◆", "DEGRADED"]);
+  assert.equal(state.advice, "9 of 12 values are missing (unreachable).");
+  const fallbacks = stateOf({ faults: { ...NO_FAULTS, fallbacks: 1, kinds: ["missing"] }, staleGroups: ["AI"] });
+  assert.equal(fallbacks.name, "degraded");
+  assert.equal(fallbacks.advice, "1 is a fallback (missing). Silent producer: AI.");
+});
+
+test("what this host cannot know is no failure, and not plain live either", () => {
+  const state = stateOf({ faults: { ...NO_FAULTS, unknown: 1, kinds: ["missing"] } });
+  assert.deepEqual([state.name, state.label], ["live", "LIVE, 1 MISSING"]);
+});
+
+test("the server's reasons are told, and a server that is not well is not plain live", () => {
+  const health = { status: /** @type {const} */ ("degraded"), reasons: ["History: 40 snapshots wait for the database."] };
+  const state = stateOf({ health });
+  assert.equal(state.label, "LIVE, DEGRADED");
+  assert.deepEqual(state.reasons, health.reasons);
+  assert.deepEqual(stateOf({ age: 60, health }).reasons, health.reasons);
+  assert.deepEqual(stateOf({ health }, { phase: "waiting", reason: "no connection" }).reasons, []);
+});
+
+test("paused is not called live, and tells what goes on behind it", () => {
+  const paused = { time: "14:00:00", newer: 3 };
+  const state = stateOf({ paused });
+  assert.deepEqual([state.name, state.label, state.detail], ["paused", "PAUSED", "at 14:00:00, 3 newer"]);
+  assert.match(stateOf({ paused, age: 60 }).advice, /Behind it: STALE/);
+  assert.equal(stateOf({ paused }, { phase: "waiting", reason: "no connection" }).canRetry, true);
+});
 
 test("a broken socket: attempt and countdown", () => {
   const state = stateOf({ retryIn: 6.2 }, { phase: "waiting", attempt: 3, reason: "no connection" });
@@ -76,10 +110,10 @@ test("a browser without network is told so, unless snapshots arrive all the same
 
 test("a refusal wins over everything", () => assert.equal(stateOf({ age: 0 }, { phase: "refused", reason: "sign in again" }).name, "refused"));
 
-test("polling is live, and says so", () => {
-  const state = stateOf({}, { mode: "polling", phase: "waiting" });
-  assert.equal(state.name, "live");
-  assert.match(state.advice, /Polling.*roxy/);
+test("polling is live, and says so; that a proxy is to blame only after a while", () => {
+  const state = stateOf({ polledFor: 5 }, { mode: "polling", phase: "waiting" });
+  assert.deepEqual([state.name, state.detail, state.advice], ["live", "polling", ""]);
+  assert.match(stateOf({ polledFor: 20 }, { mode: "polling", phase: "waiting" }).advice, /Polling.*roxy/);
 });
 
 test("time in a frozen tab is not staleness", () => {

@@ -22,14 +22,14 @@ def check_kept(world: World) -> list[str]:
     """What was published is stored, or somebody was told that it is not."""
     watch = world.watch
     missing = set(watch.published) - set(world.database.rows) - watch.refused - watch.given_up
-    excused = watch.lost_by_redis | watch.abandoned | world.disk.refused
+    excused = watch.lost_to_all() | watch.abandoned | world.disk.refused
     return [f"{number} was published and not kept, and nobody said so" for number in sorted(missing - excused)]
 
 
 def check_ledger(world: World, client: SimulatedClient, ledger: list[Record]) -> list[str]:
     """A ledger is a subsequence of the rows, without a hole that it was not told of."""
     rows, watch = world.database.rows, world.watch
-    unkept = watch.refused | watch.given_up | watch.lost_by_redis | watch.abandoned | world.disk.refused
+    unkept = watch.refused | watch.given_up | watch.lost_to_all() | watch.abandoned | world.disk.refused
     violations = [
         f"{client.name} received {record.id}, which is not in the database"
         for record in ledger

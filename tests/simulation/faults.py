@@ -116,12 +116,15 @@ def slow_sources(world: World, fault: Fault) -> None:
 
 
 def restart_without_history(world: World, fault: Fault) -> None:
-    """A server starts while the database hangs, and clients come that lack something."""
-    world.database.hang()
+    """A server starts while the database hangs or refuses, and clients come that lack something."""
+    if fault.depth:
+        world.database.stop()
+    else:
+        world.database.hang()
     node = world.servers[fault.target % len(world.servers)]
     node.kill()
     world.loop.later(0.1, node.start)
-    world.loop.later(2.5 + fault.lasts, world.database.go_on)
+    world.loop.later(2.5 + fault.lasts, world.database.heal)
 
 
 def hang_database(world: World, fault: Fault) -> None:
@@ -145,6 +148,15 @@ def slow_database(world: World, fault: Fault) -> None:
 def hang_redis(world: World, fault: Fault) -> None:
     world.redis.hang()
     world.loop.later(fault.lasts, world.redis.go_on)
+
+
+def lose_last_publication(world: World, fault: Fault) -> None:
+    """The leader is killed while Redis hangs, which then publishes what it had been sent, and is flushed."""
+    hung_s = world.topology.interval_s * (1 + 0.2 * world.chance.random())
+    world.redis.hang()
+    world.loop.later(hung_s, kill_leader, world, fault)
+    world.loop.later(hung_s + 0.05, world.redis.go_on)
+    world.loop.later(hung_s + 0.1, world.redis.lose, "all")
 
 
 def kill_redis(world: World, fault: Fault) -> None:
@@ -216,6 +228,7 @@ FAULTS: dict[str, tuple[int, Callable[[World, Fault], None]]] = {
     "Redis hangs": (3, hang_redis),
     "Redis is killed": (4, kill_redis),
     "Redis is flushed": (2, flush_redis),
+    "last publication lost": (2, lose_last_publication),
     "packets lost": (3, lose_packets),
     "packets late": (3, delay_packets),
     "subscription cut": (3, cut_layer),
@@ -226,6 +239,7 @@ SCALED = [
     "Redis hangs",
     "Redis is killed",
     "Redis is flushed",
+    "last publication lost",
     "packets lost",
     "packets late",
     "subscription cut",

@@ -16,7 +16,7 @@ from streaming.past import Past
 from streaming.publishing.lease import Lease, LocalLease, RedisLease
 from streaming.publishing.outlet import LayerOutlet, Published
 from streaming.publishing.publisher import Publisher
-from streaming.runtime import Runtime, keep_running
+from streaming.runtime import ReceivedByHub, Runtime, keep_running
 from tests.simulation.database import SimulatedReader, SimulatedStore, SimulatedThread
 from tests.simulation.disk import SimulatedJournal
 from tests.simulation.layer import SimulatedLayer
@@ -106,7 +106,7 @@ class SimulatedRuntime(Runtime):
             choices=SimulatedChoices(),
             sources=world.sources,
             past=self.past,
-            seen=self._seen,
+            received=ReceivedByHub(self.hub),
             wall=process.wall,
         )
 

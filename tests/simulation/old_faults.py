@@ -12,9 +12,10 @@ from unittest.mock import patch
 from metrics.snapshot import to_ms
 from streaming.delivery.client import FROM_NEXT, Client
 from streaming.delivery.hub import Hub
-from streaming.publishing import publisher as publishing
+from streaming.publishing import sequence
 from streaming.publishing.lease import RedisLease
 from streaming.publishing.publisher import Publisher
+from streaming.runtime import ReceivedByHub
 from tests.simulation.redis import SimulatedOutlet
 from tests.simulation.redis_state import Entry, RedisState
 from tests.simulation.schedule import Verdict, run_schedule, small_sizes
@@ -49,7 +50,7 @@ def unanswered_forgotten() -> Iterator[None]:
     note_failure = Publisher._note_failure
 
     def forget(self: Publisher, error: Exception) -> None:
-        self._held.clear()
+        self._sequence._held.clear()
         note_failure(self, error)
 
     with patch.object(Publisher, "_note_failure", forget):
@@ -86,7 +87,7 @@ def recall_left_of_clients() -> Iterator[None]:
 @contextmanager
 def timestamps_as_ids() -> Iterator[None]:
     """A snapshot's id is the time: a clock that is set back gives ids again."""
-    with patch.object(publishing, "next_id", lambda last, now_s: to_ms(now_s)):
+    with patch.object(sequence, "next_id", lambda last, now_s: to_ms(now_s)):
         yield
 
 
@@ -105,6 +106,13 @@ def forgotten_token() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def received_forgotten() -> Iterator[None]:
+    """Who takes over hands on what Redis still has, and not what came to its own process before Redis lost it."""
+    with patch.object(ReceivedByHub, "after", lambda self, id: ()):  # noqa: A006 - the wire's word
+        yield
+
+
 #: Each with the number of schedules in which it is found for certain (a fifth of that, as a rule).
 OLD_FAULTS: dict[Callable[[], AbstractContextManager[None]], int] = {
     lease_checked_before_sending_only: 300,
@@ -114,6 +122,7 @@ OLD_FAULTS: dict[Callable[[], AbstractContextManager[None]], int] = {
     recall_left_of_clients: 3000,
     timestamps_as_ids: 300,
     forgotten_token: 2000,
+    received_forgotten: 600,
 }
 
 

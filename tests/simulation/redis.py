@@ -33,6 +33,7 @@ class SimulatedRedis:
         self.layers: list[SimulatedLayer] = []
         self._watch = watch
         self._waiting: list[Question] = []
+        self._standing_by: list[Question] = []  # who waits for a lease that is freed
         self._replica = RedisState()
         self._copied_at = 0.0
 
@@ -56,7 +57,8 @@ class SimulatedRedis:
             result, error = question.work(), None
         except RedisError as refusal:
             result, error = None, refusal
-        question.settle(result, error)
+        if question not in self._standing_by:
+            question.settle(result, error)
 
     def run(self, script: Script, arguments: tuple[Any, ...]) -> Any:
         """What a script does, in one step."""
@@ -71,8 +73,26 @@ class SimulatedRedis:
             self._watch.note_lease(taken[0], token)
             return taken
         if script is RELEASE:
-            return state.release(now, arguments[0])
+            is_freed = state.release(now, arguments[0])
+            if is_freed and self._standing_by:
+                state.released_until_ms = 0.0
+                self._standing_by.pop(0).settle(True)
+            return is_freed
         raise ResponseError("NOSCRIPT")
+
+    def wait_for_release(self, question: Question, at_most_s: float) -> bool:
+        """BLPOP: whether a lease was freed a moment ago; else `question` is answered when one is, or at the end."""
+        if self.state.released_until_ms > self.now_ms:
+            self.state.released_until_ms = 0.0
+            return True
+        self._standing_by.append(question)
+        self.loop.later(at_most_s, self._end_wait, question)
+        return False
+
+    def _end_wait(self, question: Question) -> None:
+        if question in self._standing_by and not self.is_hung:
+            self._standing_by.remove(question)
+            question.settle(None)
 
     def _send(self, message: Any) -> None:
         for layer in self.layers:
@@ -81,6 +101,7 @@ class SimulatedRedis:
     def forget(self, process: Process) -> None:
         """A process is gone, and its connections with it."""
         self.layers = [layer for layer in self.layers if layer.process is not process]
+        self._standing_by = [one for one in self._standing_by if one.asker != process.name]
 
     # --- what may happen to it ---
 
@@ -98,6 +119,7 @@ class SimulatedRedis:
         """All connections end; what was on its way is not done."""
         self.is_up, self.is_hung = False, False
         self._waiting.clear()
+        self._standing_by.clear()
         for layer in self.layers:
             layer.cut()
 
@@ -152,6 +174,10 @@ class SimulatedPromptRedis:
 
     async def xrevrange(self, key: str, count: int) -> Any:
         return await self._ask(lambda: self._redis.state.newest(count))
+
+    async def blpop(self, keys: list[str], timeout: float) -> None:
+        question = Question(self._path, lambda: self._redis.wait_for_release(question, timeout), self._asker)
+        await question.ask(self._redis.receive)
 
     async def xrange(self, key: str, first: str, last: str) -> Any:
         return await self._ask(lambda: self._redis.state.between(first, last))

@@ -34,6 +34,7 @@ class RedisState:
     lease_ends_ms: float = 0.0
     term: int = 0
     entries: list[Entry] = field(default_factory=list)
+    released_until_ms: float = 0.0  # somebody who stands by may yet hear of a lease that was freed
 
     def copy(self) -> "RedisState":
         """What a replica has."""
@@ -53,20 +54,21 @@ class RedisState:
             term = int(match[1])
             if match[2] == token and term >= known:
                 self.lease_ends_ms = now_ms + ttl_ms
-                return [term, *answer]
+                return [term, *answer, 0]
             if match[2] != token:
-                return [0, *answer]
+                return [0, *answer, int(self.lease_ends_ms - now_ms)]
             known = max(known, term)
         known = max(known, self.term, int(self.entries[-1].term) if self.entries else 0)
         self.term = known + 1
         self.lease, self.lease_ends_ms = f"{self.term}:{token}", now_ms + ttl_ms
-        return [self.term, *answer]
+        return [self.term, *answer, 0]
 
     def release(self, now_ms: float, token: str) -> int:
         """redis_lease_store.RELEASE."""
         value = self.holder(now_ms)
         if value is not None and (match := HOLDER.match(value)) and match[2] == token:
             self.lease = None
+            self.released_until_ms = now_ms + 1000
             return 1
         return 0
 

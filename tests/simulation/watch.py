@@ -91,6 +91,10 @@ class Watch:
         self.lost_by_redis |= lost
         self.may_fork = True
 
+    def lost_to_all(self) -> set[int]:
+        """The ids that Redis had and lost, and that nobody who went on knew: else whoever did has to keep them."""
+        return self.lost_by_redis - {publication.previous for publication in self.published.values()}
+
     def note_refusal(self, message: EncodedSnapshot) -> None:
         """History refused `message`, and whoever wrote it was told."""
         self.tell(f"database: refuses {message.id} of term {message.term}")

@@ -15,9 +15,6 @@ from tests.simulation.redis import SimulatedRedis
 from tests.simulation.sources import SimulatedSources
 from tests.simulation.watch import Watch
 
-#: Seconds that a process which starts waits for those who know the past.
-FORGOTTEN_AFTER_S = 4.5
-
 
 @dataclass(frozen=True)
 class Topology:
@@ -99,14 +96,9 @@ class World:
     def is_forgotten(self, message: EncodedSnapshot) -> bool:
         """Whether nobody could know what was published before `message`, for all that kept it were away, or it is said.
 
-        In the embedded default that is the case where the disk was full and the database away, or the database is away
-        at the start: then the snapshot says that it does not know (`previous` is null).
+        In the embedded default that is the case where the disk was full and the database away.
         """
-        if not self.topology.is_embedded:
-            return False
-        if self.disk.refused & set(self.watch.order[-1:]):
-            return True
-        return message.previous is None and self.database.was_away_at(self.loop.now - FORGOTTEN_AFTER_S)
+        return self.topology.is_embedded and bool(self.disk.refused & set(self.watch.order[-1:]))
 
     def read_uneven_clock(self) -> float:
         """The precise clock by which the loop is shared: now and then much time has passed, so turns end anywhere."""

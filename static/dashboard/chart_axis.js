@@ -1,0 +1,65 @@
+/** What the charts' axes say: numbers and times that are told apart, at their steps. */
+
+import { formatNumber, formatTime } from "./format.js";
+
+/** @typedef {import("./format.js").Zone} Zone */
+
+const ONE_DAY = 86_400;
+const MOST_DECIMALS = 9;
+/** What a number is divided by, from so many on; and how many decimals it may then have before it is written out. */
+const UNITS = [
+  { from: 1e6, by: 1e6, sign: "M", decimals: 2 },
+  { from: 1e4, by: 1e3, sign: "k", decimals: 1 },
+];
+
+/** @param {number} step  @returns {number} how many decimals multiples of `step` have */
+export function decimalsOf(step) {
+  for (let decimals = 0; decimals < MOST_DECIMALS; decimals += 1) {
+    const scaled = step * 10 ** decimals;
+    if (Math.round(scaled) >= 1 && Math.abs(scaled - Math.round(scaled)) < 1e-6 * scaled) return decimals;
+  }
+  return MOST_DECIMALS;
+}
+
+/** Labels of a value axis, each another one: `124.5k`, or `124,010` where thousands would not tell them apart. @param {number[]} values multiples of `step`  @param {number} step  @returns {string[]} */
+export function valueTicks(values, step) {
+  const largest = Math.max(...values.map(Math.abs));
+  const unit = UNITS.find(({ from, by, decimals }) => largest >= from && decimalsOf(step / by) <= decimals);
+  const decimals = decimalsOf(step / (unit?.by ?? 1));
+  return values.map((value) => formatNumber(value / (unit?.by ?? 1), decimals) + (unit && value ? unit.sign : ""));
+}
+
+/** @param {number} time  @param {Zone} zone  @returns {string} */
+function dayOf(time, zone) {
+  return formatTime(time, zone, "day");
+}
+
+/**
+ * Labels of a time axis. Where it shows another day than today, or several, the first and each new day say which.
+ * @param {number[]} times Unix seconds  @param {number} step seconds  @param {Zone} zone  @param {number} now Unix seconds
+ * @returns {string[]} a label may have two lines
+ */
+export function timeTicks(times, step, zone, now) {
+  if (step >= ONE_DAY) return times.map((time) => dayOf(time, zone));
+  const fraction = step < 1 ? decimalsOf(step) : 0;
+  const today = dayOf(now, zone);
+  const needsDay = times.some((time) => dayOf(time, zone) !== today);
+  return times.map((time, index) => {
+    // Half a millisecond is added: 0.3 is a little less than it says.
+    const text = formatTime(time + (fraction ? 0.0005 : 0), zone, step < 60 ? "seconds" : "minutes");
+    const part = fraction ? (((time % 1) + 1) % 1).toFixed(fraction).slice(1) : "";
+    const isNewDay = index === 0 || dayOf(times[index - 1], zone) !== dayOf(time, zone);
+    return text + part + (needsDay && isNewDay ? `\n${dayOf(time, zone)}` : "");
+  });
+}
+
+/**
+ * What a value axis shows: all values, a little air, and never more than the numbers make sense of.
+ * @param {number|null} low  @param {number|null} high  @param {number} decimals of the metric
+ * @returns {[number|null, number|null]} nulls: there is nothing to show, and no axis
+ */
+export function valueRange(low, high, decimals) {
+  if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [null, null];
+  const air = Math.max((high - low) * 0.08, 10 ** -decimals);
+  return [low - air, high + air];
+}

@@ -1,0 +1,54 @@
+/** The figures beside the large number: what the day brought, and what the range held. */
+
+import { setDirection } from "./direction.js";
+import { asShown, formatNumber, formatTime, formatValue } from "./format.js";
+import { changeToday, drawdownOf, rangeOf, startOfDay } from "./statistics.js";
+import { setText } from "./text.js";
+
+/** @typedef {import("./catalogue.js").Metric} Metric */
+/** @typedef {import("./row.js").Row} Row */
+/** @typedef {import("./statistics.js").Anchor} Anchor */
+
+/** Seconds after midnight by which the first value must have been there for a change to be today's. */
+const WHOLE_DAY_WITHIN_S = 900;
+
+export class Figures {
+  /** @param {Element} element the list  @param {Metric} metric */
+  constructor(element, metric) {
+    this.metric = metric;
+    /** @param {string} name */
+    const part = (name) => /** @type {HTMLElement} */ (element.querySelector(`[data-figure="${name}"]`));
+    this.today = part("today");
+    this.todayName = part("today-name");
+    this.high = part("high");
+    this.low = part("low");
+    this.peak = part("peak");
+  }
+
+  /**
+   * @param {Row[]} rows  @param {{from: number, to: number}} window  @param {import("./format.js").Zone} zone
+   * @param {Anchor} [first] the day's first snapshot  @param {Anchor} [began] the first one from the present source
+   */
+  show(rows, window, zone, first, began) {
+    const { metric } = this;
+    // One row is no range yet.
+    const range = rows.length > 1 ? rangeOf(rows, metric, window) : null;
+    const fall = range && drawdownOf(rows, metric, window);
+    setText(this.high, range ? formatValue(metric, range.high) : "—");
+    setText(this.low, range ? formatValue(metric, range.low) : "—");
+    this.#showChange(this.peak, fall && -fall.drawdown);
+    const midnight = startOfDay(window.to, zone);
+    const today = changeToday(rows, metric, midnight, first ?? null, began);
+    const isWhole = !today || today.since - midnight < WHOLE_DAY_WITHIN_S;
+    setText(this.todayName, isWhole ? "Today" : `Since ${formatTime(today.since, zone, "minutes")}`);
+    this.#showChange(this.today, today && today.change);
+  }
+
+  /** @param {HTMLElement} element  @param {number|null} change as sent */
+  #showChange(element, change) {
+    const { metric } = this;
+    const shown = change === null ? null : asShown(metric, change);
+    setText(element, shown === null ? "—" : formatNumber(shown + 0, metric.decimals, true));
+    setDirection(element, metric.isSigned ? shown : null, metric.decimals);
+  }
+}

@@ -1,0 +1,96 @@
+/** A text's past: a lane for each of its values, with when it held and for what share of the time that is known. */
+
+import { isInvented } from "./row.js";
+import { setText } from "./text.js";
+
+/** @typedef {import("./catalogue.js").Metric} Metric */
+/** @typedef {import("./row.js").Row} Row */
+/** @typedef {{text: string, share: number, isNow: boolean, real: string, simulated: string}} Lane Paths in a box of 1000 × 10. */
+
+/** More values than these are not told apart at a glance. */
+const MOST_LANES = 4;
+const WIDTH = 1000;
+
+/**
+ * @param {Row[]} rows oldest first  @param {Metric} metric  @param {{from: number, to: number}} window
+ * @param {number} longest seconds that one row may hold for: what is longer is a gap
+ * @returns {Lane[]} those that the catalogue names first, the others as they occurred
+ */
+export function lanesOf(rows, metric, { from, to }, longest) {
+  /** @type {Map<string, {length: number, real: string, simulated: string}>} */
+  const found = new Map();
+  let known = 0;
+  rows.forEach((row, index) => {
+    const text = row.values[metric.key]?.last;
+    const next = rows[index + 1];
+    const start = Math.max(row.time, from);
+    const end = Math.min(next && !next.clockStep ? next.time : to, row.time + longest, to);
+    if (typeof text !== "string" || end <= start) return;
+    const lane = found.get(text) ?? { length: 0, real: "", simulated: "" };
+    const x = (((start - from) / (to - from)) * WIDTH).toFixed(1);
+    const path = `M${x} 5H${(((end - from) / (to - from)) * WIDTH).toFixed(1)}`;
+    if (isInvented(row.sources[metric.group])) lane.simulated += path;
+    else lane.real += path;
+    lane.length += end - start;
+    known += end - start;
+    found.set(text, lane);
+  });
+  const now = rows.at(-1)?.values[metric.key]?.last;
+  const texts = [...metric.texts.filter((text) => found.has(text)), ...[...found.keys()].filter((text) => !metric.texts.includes(text))];
+  return texts.slice(0, MOST_LANES).map((text) => {
+    const { length = 0, real = "", simulated = "" } = found.get(text) ?? {};
+    return { text, share: known ? length / known : 0, isNow: text === now, real, simulated };
+  });
+}
+
+/** @param {string} name  @param {string} className  @returns {SVGElement} */
+function drawn(name, className) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  element.setAttribute("class", className);
+  return element;
+}
+
+/** The lanes in a card. */
+export class Lanes {
+  /** @type {{item: HTMLElement, name: HTMLElement, share: HTMLElement, real: Element, simulated: Element}[]} */ #items = [];
+
+  /** @param {Element} list  @param {Metric} metric */
+  constructor(list, metric) {
+    this.list = list;
+    this.metric = metric;
+  }
+
+  /** @param {Row[]} rows  @param {{from: number, to: number}} window  @param {number} longest */
+  show(rows, window, longest) {
+    const lanes = lanesOf(rows, this.metric, window, longest);
+    while (this.#items.length < lanes.length) this.#items.push(this.#makeItem());
+    this.#items.forEach(({ item, name, share, real, simulated }, index) => {
+      const lane = lanes[index];
+      item.hidden = !lane;
+      if (!lane) return;
+      item.classList.toggle("is-now", lane.isNow);
+      setText(name, lane.text);
+      setText(share, `${Math.round(lane.share * 100)} %`);
+      real.setAttribute("d", lane.real);
+      simulated.setAttribute("d", lane.simulated);
+    });
+  }
+
+  #makeItem() {
+    const item = document.createElement("li");
+    const [name, share] = ["name", "share"].map((className) => {
+      const part = document.createElement("span");
+      part.className = className;
+      return part;
+    });
+    const picture = drawn("svg", "lane");
+    picture.setAttribute("viewBox", `0 0 ${WIDTH} 10`);
+    picture.setAttribute("preserveAspectRatio", "none");
+    picture.setAttribute("aria-hidden", "true");
+    const [real, simulated] = [drawn("path", "real"), drawn("path", "simulated")];
+    picture.append(real, simulated);
+    item.append(name, " ", share, picture);
+    this.list.append(item);
+    return { item, name, share, real, simulated };
+  }
+}

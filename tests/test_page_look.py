@@ -1,0 +1,174 @@
+"""How the page is laid out and drawn: on any screen, for any eyes, whatever it has to say."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.page_fixtures import Browser, Proxy, wait_for_claim
+from tests.processes import ROOT, Server, need
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+PATIENCE_S = 60
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+WALLS = [(1366, 768), (1920, 1080), (3840, 2160), (1080, 1920)]
+
+#: Where everything in the bar stands, and where the page below it begins.
+PLACES = """[...document.querySelectorAll(".bar, .pill, #clock, main, .card")].map((element) => {
+  const { x, y, height } = element.getBoundingClientRect();
+  return [x, y, height].map(Math.round).join();
+})"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("look"), STREAM_INTERVAL="0.5").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    proxy = Proxy(server.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=need("/usr/bin/chromium", "Chromium"),
+            args=["--no-sandbox", "--disable-background-networking"],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Browser]:
+    browser = Browser(chromium)
+    yield browser
+    for context in browser.contexts:
+        context.close()
+    assert [text for text in browser.complaints if "style" not in text] == []  # axe measures with styles of its own
+
+
+def open_page(browser: Browser, url: str, **options: Any) -> Any:
+    page = browser.new_page(**options)
+    page.goto(url, wait_until="commit", timeout=1000 * PATIENCE_S)
+    wait_for_claim(page, "document.body?.dataset.state === 'live'", patience_s=PATIENCE_S)
+    return page
+
+
+def test_a_kiosk_shows_all_of_it_and_no_more_on_any_screen(browser: Browser, proxy: Proxy) -> None:
+    page = open_page(browser, f"{proxy.url}?kiosk=1")
+    for width, height in WALLS:
+        page.set_viewport_size({"width": width, "height": height})
+        wait_for_claim(page, "innerWidth === " + str(width))
+        outside = page.evaluate(
+            """[...document.querySelectorAll(".bar, .card, .value, .figures dd, .plot")].filter((element) => {
+              const { left, top, right, bottom } = element.getBoundingClientRect();
+              return left < 0 || top < 0 || right > innerWidth + 0.5 || bottom > innerHeight + 0.5;
+            }).map(({ className }) => className)"""
+        )
+        assert outside == [], (width, height)
+        wait_for_claim(page, "document.documentElement.scrollHeight <= innerHeight")
+        smallest = min(width, height)
+        assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.card .value')).fontSize)") > (
+            smallest / 30
+        )
+
+
+def test_no_number_is_cut_off_however_long(browser: Browser, proxy: Proxy) -> None:
+    def enlarge(ws: Any) -> None:
+        stream = ws.connect_to_server()
+        stream.on_message(
+            lambda text: ws.send(json.dumps({**json.loads(text), "pnl": -123456789012.34, "latency": 10**9}))
+        )
+
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.route_web_socket(re.compile("/stream/live"), enlarge)
+    page.goto(proxy.url, wait_until="commit", timeout=1000 * PATIENCE_S)
+    wait_for_claim(
+        page,
+        "document.querySelector('[data-metric=pnl] .value')?.textContent === '−123,456,789,012.34'",
+        patience_s=PATIENCE_S,
+    )
+    for width in (360, 768, 1440, 3840):
+        page.set_viewport_size({"width": width, "height": 900})
+        wait_for_claim(page, "innerWidth === " + str(width))
+        cut = page.evaluate(
+            """[...document.querySelectorAll(".card")].filter((card) => {
+              const range = document.createRange();
+              range.selectNodeContents(card.querySelector(".value"));
+              return range.getBoundingClientRect().right > card.getBoundingClientRect().right;
+            }).map((card) => card.dataset.metric)"""
+        )
+        assert cut == [], width
+
+
+def test_nothing_moves_because_of_a_message(browser: Browser, proxy: Proxy) -> None:
+    for options in ({"viewport": {"width": 1440, "height": 900}}, PHONE):
+        page = open_page(browser, proxy.url, **options)
+        before = page.evaluate(PLACES)
+        proxy.is_down = True
+        proxy.cut()
+        wait_for_claim(page, "document.body.dataset.state === 'reconnecting'", patience_s=PATIENCE_S)
+        wait_for_claim(page, "document.querySelector('#state .advice').textContent !== ''")
+        assert page.evaluate(PLACES) == before
+        proxy.is_down = False
+        wait_for_claim(page, "document.body.dataset.state === 'live'", patience_s=PATIENCE_S)
+        assert page.evaluate(PLACES) == before
+
+
+def test_a_thumb_finds_the_ranges_and_sees_the_table_it_asked_for(browser: Browser, proxy: Proxy) -> None:
+    page = open_page(browser, proxy.url, **PHONE)
+    for control in page.locator("#ranges span, .tools button:visible, .tools a, .tools summary").all():
+        assert control.bounding_box()["height"] >= 44
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.locator("#table-toggle").click()
+    wait_for_claim(page, "document.querySelectorAll('#table tbody tr').length > 0", patience_s=PATIENCE_S)
+    top = page.locator("#table").bounding_box()["y"]
+    assert 0 <= top < 844 / 2
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_where_numbers_are_old(browser: Browser, proxy: Proxy, theme: str) -> None:
+    page = open_page(browser, f"{proxy.url}?theme={theme}")
+    page.locator("#table-toggle").click()
+    page.locator("#table-toggle").click()
+    session = page.context.new_cdp_session(page)
+    session.send("Runtime.evaluate", {"expression": Path(need(AXE, "axe-core (npm ci)")).read_text()})
+    proxy.is_down = True
+    proxy.cut()
+    wait_for_claim(page, "document.body.dataset.state === 'reconnecting'", patience_s=PATIENCE_S)
+    found = page.evaluate("axe.run({ preload: false }).then(({ violations }) => violations)")
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+
+
+def test_what_is_simulated_is_told_without_colours(browser: Browser, proxy: Proxy) -> None:
+    page = open_page(browser, proxy.url, forced_colors="active")
+    styles = page.evaluate(
+        """["pnl", "cpu"].map((key) => {
+          const card = document.querySelector(`.card[data-metric=${key}]`);
+          return [getComputedStyle(card).borderTopStyle, card.querySelector(".tag").textContent];
+        })"""
+    )
+    assert styles == [["dashed", "sim"], ["solid", ""]]
+
+
+def test_dark_charts_are_turned_round_on_paper(browser: Browser, proxy: Proxy) -> None:
+    page = open_page(browser, f"{proxy.url}?theme=dark")
+    page.wait_for_selector(".chart canvas", timeout=1000 * PATIENCE_S)
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.querySelector('.chart canvas')).filter").startswith("invert(1)")
+    assert page.evaluate(
+        "getComputedStyle(document.querySelector('.chart canvas').closest('.card')).backgroundColor"
+    ) == ("rgb(255, 255, 255)")
+    page.emulate_media(media="screen")
+    assert page.evaluate("getComputedStyle(document.querySelector('.chart canvas')).filter") == "none"
