@@ -185,7 +185,7 @@ test("where nothing was stored when history was asked for, what came since is ho
   await settle();
   assert.equal(past.window.collecting, null);
   tick(20);
-  assert.equal(Math.round(past.window.collecting / 10), 6);
+  assert.equal(Math.round((past.window.collecting ?? 0) / 10), 6);
 });
 
 test("what is zoomed into is asked for in the step that fits, and is what CSV and table are of", async () => {
