@@ -1,12 +1,16 @@
-"""The addresses: the page, the stream's HTTP views, the admin."""
+"""The addresses: the page, the stream's HTTP views, share links, the admin."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
+from access.credentials import LINK
+from streaming.web.admission import show_no_link
 from streaming.web.views import dashboard
 
 urlpatterns = [
     path("", dashboard, name="dashboard"),
     path("stream/", include("streaming.web.urls")),
+    re_path(rf"^share/(?P<link>{LINK})/", include("streaming.web.share_urls")),
+    path("share/<path:rest>", show_no_link),
     path("admin/", admin.site.urls),
 ]

@@ -30,7 +30,8 @@ LINES = {
         {"admin"},
     ],
     "access": [
-        {"mode", "viewer", "address"},
+        {"mode", "share", "address"},
+        {"viewer"},
         {"credentials"},
         {"models"},
         {"lookup", "announcing", "record"},

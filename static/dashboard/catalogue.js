@@ -24,6 +24,8 @@
 
 /**
  * @typedef {object} Catalogue
+ * @property {string} base  Below this address the page has the stream and history: `/stream/`, or that of a share link.
+ * @property {boolean} isShared  The page is what a share link shows.
  * @property {number} interval  Seconds between two snapshots.
  * @property {number} served  The server's clock when it made the page, Unix seconds.
  * @property {import("./snapshot.js").Snapshot|null} latest  The newest snapshot by then.

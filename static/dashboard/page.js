@@ -48,13 +48,13 @@ class Page {
   indicator = new Indicator(document);
   csv = /** @type {HTMLAnchorElement} */ (document.getElementById("csv"));
   connection = new LiveConnection({
-    url: "/stream/live",
-    latestUrl: "/stream/latest",
+    url: `${catalogue.base}live`,
+    latestUrl: `${catalogue.base}latest`,
     interval,
     since: catalogue.latest?.id,
     environment,
   });
-  past = new Past(metrics.map(({ key }) => key), "/stream/history", environment, {
+  past = new Past(metrics.map(({ key }) => key), `${catalogue.base}history`, environment, {
     range: this.preferences.range.seconds,
     interval,
     now: () => this.now,
@@ -182,6 +182,7 @@ class Page {
       waited: local - this.heardAt,
       interval,
       connection: status,
+      isShared: catalogue.isShared,
       isOnline: navigator.onLine,
       isWaking: local - this.wokeAt < Math.max(2 * interval, 3),
       staleGroups: latest ? labelsOf(staleGroups(latest, metrics)) : [],

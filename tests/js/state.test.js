@@ -9,6 +9,7 @@ function stateOf(change, connection = {}) {
     age: 1,
     interval: 3,
     connection: { phase: "open", mode: "socket", attempt: 0, retryAt: null, isChecking: false, reason: "", ...connection },
+    isShared: false,
     isOnline: true,
     isWaking: false,
     staleGroups: [],
