@@ -16,8 +16,9 @@ ALWAYS = frozenset({"timestamp", "datetime", "id", "previous", "interval", "miss
 AMOUNT = "currency"
 #: The problem of an amount that cannot be shown as a change.
 INCOMPARABLE = "incomparable"
-#: The parts of a summary that change as the values do.
-LINEAR_PARTS = ("min", "mean", "max", "last")
+#: The parts of a summary of history, and those of an amount that can be shown as changes.
+PARTS = ("min", "mean", "max", "last")
+AMOUNTS = frozenset({*PARTS, "stand_in"})
 #: Changes are shown in percent with so many decimals.
 DECIMALS = 2
 
@@ -119,7 +120,11 @@ def show_row(row: Message, share: Share) -> Message:
             shown[key] = row[key]
             continue
         base = find_base(own, share, kinds)
-        shown[metric.key] = {part: change_from(base, row[key][part]) for part in LINEAR_PARTS}
+        shown[metric.key] = {
+            part: change_from(base, value) if part in AMOUNTS else value
+            for part, value in row[key].items()
+            if part in AMOUNTS or part == "problems"
+        }
     return shown
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from access.share import LINEAR_PARTS, Message, Share, metrics_shown, show_events, show_message, show_row
+from access.share import PARTS, Message, Share, metrics_shown, show_events, show_message, show_row
 from metrics.catalogue import METRICS, Group
 from metrics.history.buckets import summarise
 from metrics.history.csv_lines import Column, csv_head, csv_lines
@@ -75,7 +75,7 @@ def bucket_columns(share: Share) -> Columns:
         Column("datetime", lambda row: format_time(row["time"])),
         Column("count", itemgetter("count")),
         *(source_column(group, lambda kinds: "+".join(kinds or ())) for group in groups_of(share)),
-        *(part_column(metric.key, part) for metric in metrics if metric.is_number for part in LINEAR_PARTS),
+        *(part_column(metric.key, part) for metric in metrics if metric.is_number for part in PARTS),
         *(part_column(metric.key, "last") for metric in metrics if not metric.is_number),
     ]
 
