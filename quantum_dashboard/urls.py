@@ -11,6 +11,6 @@ urlpatterns = [
     path("", dashboard, name="dashboard"),
     path("stream/", include("streaming.web.urls")),
     re_path(rf"^share/(?P<link>{LINK})/", include("streaming.web.share_urls")),
-    path("share/<path:rest>", show_no_link),
+    re_path(r"^share/", show_no_link),
     path("admin/", admin.site.urls),
 ]
