@@ -51,7 +51,6 @@ class ShareLinkAdmin(ModelAdmin):
 
     form = ShareLinkForm
     actions = ("revoke",)
-    list_filter = ("shows_amounts",)
     search_fields = ("label", "made_by__username")
     list_select_related = ("made_by",)
 
@@ -102,13 +101,13 @@ class ShareLinkAdmin(ModelAdmin):
             if secret is None:
                 return "—" if link.state != "active" else "made with another SECRET_KEY: it works, and cannot be shown"
             return format_html(
-                '<input readonly size="24" value="{}" aria-label="Address of {}"> '
+                '<input readonly size="14" value="{}" aria-label="Address of {}"> '
                 '<button type="button" class="button" data-copy>Copy</button>',
                 request.build_absolute_uri(reverse("share", args=(secret,))),
                 link.label,
             )
 
-        return ("label", "shown", "amounts", "made_by", "expires_at", "state", address)
+        return ("label", address, "state", "shown", "amounts", "made_by", "expires_at")
 
     @admin.display(description="shows")
     def shown(self, link: ShareLink) -> str:
