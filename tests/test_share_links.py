@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -248,10 +249,14 @@ print(json.dumps([share(maker.username, ["ai"], maker) for maker in makers]))
         maker = f'maker = User.objects.get(username="maker {number}")'
         changes += f"{maker}\nlink = maker.share_links.get()\n{ending}\n"
     run_in_shell(site.servers[0], changes)
+    began = time.monotonic()
     for connection in connections:
         code, reason = close_of(connection)
         assert code == 4403
         assert "revoked" in reason
+    took = time.monotonic() - began
+    print(f"the last of {len(connections)} connections was closed {took:.2f} s after the last change")
+    assert took < 30, "that was the look at everybody, once a minute"
     for server in site.servers:
         for secret in secrets:
             assert server.get(f"/share/{secret}/stream/latest")[0] == 404

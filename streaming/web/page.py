@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 
 from access.share import Share, metrics_shown
-from metrics.catalogue import METRICS, Group, Metric
+from metrics.catalogue import Group, Metric, metrics_of
 from streaming.delivery.sharing import show_frame
 from streaming.wire import Frame
 
@@ -61,13 +61,13 @@ def page_modules() -> tuple[str, ...]:
 
 def page_groups(share: Share | None = None) -> list[dict[str, Any]]:
     """The groups in the page's order, each with `key`, `label` and `metrics` (heroes first); what `share` shows."""
-    shown = METRICS if share is None else metrics_shown(share)
+    shown = {} if share is None else metrics_shown(share)
     return [
         {
             "key": group.value,
             "label": group.label,
             "metrics": sorted(
-                (metric for metric in shown.values() if metric.group is group), key=lambda metric: not metric.is_hero
+                (shown.get(metric.key, metric) for metric in metrics_of(group)), key=lambda metric: not metric.is_hero
             ),
         }
         for group in sorted(Group, key=lambda group: group.page_place)
