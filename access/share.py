@@ -4,11 +4,13 @@ What is not shared is left out here, from an allowlist: a key that nobody has th
 """
 
 import functools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from metrics.catalogue import METRICS, Group, Metric, SourceKind
+from metrics.thresholds import NO_THRESHOLDS
 
 #: What every viewer of a message gets: its time, and its place in the sequence.
 ALWAYS = frozenset({"timestamp", "datetime", "id", "previous", "interval", "missed"})
@@ -58,7 +60,17 @@ def is_hidden(metric: Metric, share: Share) -> bool:
 
 def describe_change(metric: Metric) -> Metric:
     """The change of an amount, in percent, as a metric of its own."""
-    return replace(metric, key=f"{metric.key}_change", label=f"{metric.label}, change", unit="%", decimals=DECIMALS)
+    return replace(
+        metric,
+        key=f"{metric.key}_change",
+        label=f"{metric.label}, change",
+        unit="%",
+        minimum=-math.inf,
+        maximum=math.inf,
+        decimals=DECIMALS,
+        shown_decimals=None,
+        thresholds=NO_THRESHOLDS,
+    )
 
 
 def smallest_base(metric: Metric) -> float:

@@ -135,3 +135,28 @@ def describe_history(history: Results) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def describe_resume(resume: Results) -> str:
+    """What happens when everybody resumes at once, as Markdown; a row for each run."""
+    heads = ["", "clients", "messages", "lost or doubled", "connected", "all live", "ticks missed"]
+    heads += ["`health/live` ms p50 / p99 / max while they connect", "then", "CPU µs a message", "memory at most"]
+    lines = [f"Measured on {resume['date']}.\n", f"| {' | '.join(heads)} |", "|:--" + "|--:" * (len(heads) - 1) + "|"]
+    for row in resume["rows"]:
+        alive = [
+            f"{ms['p50']:.0f} / {ms['p99']:.0f} / {ms['max']:.0f}" for ms in (row["connecting_ms"], row["alive_ms"])
+        ]
+        cells = [
+            row["server"],
+            f"{row['clients']:,}",
+            f"{row['messages']:,}",
+            f"{row['lost'] + row['doubled'] + row['disordered']}",
+            f"after {row['connected_s']:.1f} s",
+            f"after {row['live_s']:.1f} s",
+            f"{row['ticks_missed']}",
+            *alive,
+            f"{row['cpu_s'] * 1e6 / row['messages']:.1f}",
+            f"{row['peak_mib']:.0f} MiB",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

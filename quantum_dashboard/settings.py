@@ -72,6 +72,12 @@ def count_replay(text: str, interval_s: float) -> int:
     return min(max(math.ceil(count), 1), 100_000)
 
 
+def currency_code(text: str) -> None:
+    """Accept nothing, and what looks like an ISO 4217 code."""
+    if text and not re.fullmatch("[A-Z]{3}", text):
+        raise ValidationError(f"{text!r} is not a currency: use its three capital letters (ISO 4217), such as EUR.")
+
+
 # --- What runs here ---------------------------------------------------------------------------------------------------
 
 # Development mode: tracebacks in the browser and a built-in SECRET_KEY. Never in production.
@@ -109,7 +115,10 @@ METRICS_REDIS_URL: str = env.str(
 )
 # Seconds between two snapshots.
 STREAM_INTERVAL: float = env.float("STREAM_INTERVAL", default=3.0, validate=validate.Range(0.05, 3600))
-# Sites (besides this one) whose pages may open the stream; * for all. Programs without an Origin are always let in.
+# What amounts are in, as its ISO 4217 code (EUR, USD, JPY): the page shows its sign. Unset: plain numbers.
+CURRENCY: str = env.str("CURRENCY", default="", validate=currency_code)
+# Sites (besides this one) whose pages may open the stream and read history; * for all. Programs, which send no Origin,
+# are always let in.
 STREAM_ALLOWED_ORIGINS: list[str] = env.list("STREAM_ALLOWED_ORIGINS", default=[], validate=lambda v: [*map(origin, v)])
 # Whether server processes publish too (where REDIS_URL is shared, one of all publishers holds the lease).
 STREAM_PUBLISHER: bool = env.bool("STREAM_PUBLISHER", default=True)
@@ -186,6 +195,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "streaming.web.cross_origin.CrossOrigin",
     "streaming.web.health_first.HealthFirst",
     "servestatic.middleware.ServeStaticMiddleware",
     # Pads each answer at random, and Django's CSRF tokens differ each time: compressing gives nothing away (BREACH).
@@ -304,6 +314,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],  # the favicon that shows the state
         "connect-src": [SELF],
         "manifest-src": [SELF],
+        "worker-src": [SELF],
         "base-uri": [NONE],
         "form-action": [SELF],  # the admin's forms
         "frame-ancestors": [NONE],

@@ -1,14 +1,18 @@
-"""The addresses: the page, the stream's HTTP views, share links, the admin."""
+"""The addresses: the page and what makes it installable, the stream's HTTP views, share links, the admin."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
 
 from access.credentials import LINK
 from streaming.web.admission import show_no_link
+from streaming.web.installable import favicon, manifest, service_worker
 from streaming.web.views import dashboard
 
 urlpatterns = [
     path("", dashboard, name="dashboard"),
+    path("manifest.webmanifest", manifest, name="manifest"),
+    path("service-worker.js", service_worker, name="service-worker"),
+    path("favicon.ico", favicon, name="favicon"),
     path("stream/", include("streaming.web.urls")),
     re_path(rf"^share/(?P<link>{LINK})/", include("streaming.web.share_urls")),
     re_path(r"^share/", show_no_link),

@@ -11,7 +11,8 @@ from metrics.snapshot import KEYS, format_time
 #: What a client decoded; nothing is known of what is in it.
 DecodedMessage = dict[str, Any]
 LONGEST_INTERVAL_S = 86_400
-#: The key of the first message after a hole that could not be filled for this client; others have not got it.
+#: The key of the first message after a hole that could not be filled for this client, or after a fork: it does not
+#: continue what the client has. Others have not got it.
 MISSED = "missed"
 LATEST = 253_402_300_799.0  # the end of the year 9999, the last that ISO 8601 writes in four digits
 
@@ -48,7 +49,11 @@ def find_remarks(message: DecodedMessage, before: DecodedMessage | None = None) 
     """
     remarks = []
     if missed := message.get(MISSED):
-        remarks.append(f"told hole: what came between {missed['after']} and {missed['before']} is not kept any more")
+        if message["previous"] is not None and message["previous"] < missed["after"]:
+            said = f"told fork: {missed['before']} follows {message['previous']}, not {missed['after']}"
+        else:
+            said = f"told hole: what came between {missed['after']} and {missed['before']} is not kept any more"
+        remarks.append(said)
     if before is None:
         return remarks
     if message["previous"] is None:
@@ -108,7 +113,7 @@ def check_place(message: DecodedMessage) -> list[str]:
 
 
 def check_missed(message: DecodedMessage) -> list[str]:
-    """That what is told of a hole is its two ends, and that there is one."""
+    """That what is told of a hole or a fork is its two ends, and that there is one."""
     if MISSED not in message:
         return []
     missed, previous = message[MISSED], message["previous"]
@@ -116,7 +121,7 @@ def check_missed(message: DecodedMessage) -> list[str]:
         return [f"missed is {missed!r}, not two ids, after and before"]
     if missed["before"] != message["id"] or not missed["after"] < missed["before"]:
         return [f"missed is {missed!r}, not from a lower id to this one, {message['id']}"]
-    if previous is not None and previous <= missed["after"]:
+    if previous == missed["after"]:
         return [f"missed is {missed!r}, but previous is {previous}: nothing came between"]
     return []
 

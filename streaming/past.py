@@ -12,7 +12,7 @@ from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 
 from metrics.snapshot import EncodedSnapshot
-from streaming.delivery.catch_up import PastUnreadableError
+from streaming.delivery.past import PastUnreadableError
 from streaming.publishing.outlet import Outlet
 from streaming.publishing.publisher import Head
 from streaming.wire import Frame
@@ -32,7 +32,7 @@ class History(Protocol):
 
 
 class Past:
-    """A Past for the hub (streaming.delivery.catch_up) and for the publisher."""
+    """A Past for the hub (streaming.delivery.past) and for the publisher."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Past:
         return Head(newest[-1].id, newest[-1].term) if newest else None
 
     async def newest(self, count: int, patience_s: float) -> list[Frame]:
-        """See streaming.delivery.catch_up.Past."""
+        """See streaming.delivery.past.Past."""
         recent = await self._ask_outlet(lambda: self._outlet.newest(count))
         known = merge(recent, self._waiting(-1, None))
         if len(known) < count:
@@ -60,7 +60,7 @@ class Past:
         return as_frames(known[-count:])
 
     async def between(self, after: int, before: int | None, patience_s: float, at_most: int) -> list[Frame]:
-        """See streaming.delivery.catch_up.Past. What is known without history is not asked of history."""
+        """See streaming.delivery.past.Past. What is known without history is not asked of history."""
         recent = await self._ask_outlet(lambda: self._outlet.between(after, before))
         known = merge(recent, self._waiting(after, before))
         end = find_last_hole(known, after) if known else before

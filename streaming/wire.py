@@ -47,6 +47,15 @@ class Frame:
         """
         return after >= 0 and self.previous is not None and self.previous > after
 
+    def shown_after(self, after: int) -> "Frame":
+        """This snapshot for whoever has everything up to the id `after` (negative: wants nothing before it).
+
+        It is this very one where it continues that, or does not know what it continues. Else it says so: something
+        between is missing, or `after` is a snapshot that this one does not come after (a fork).
+        """
+        is_told = after < 0 or self.previous is None or self.previous == after
+        return self if is_told else self.after_a_hole(after)
+
     def after_a_hole(self, after: int) -> "Frame":
         """This snapshot for whoever has everything up to the id `after`, and cannot get what came between."""
         missed = f',"missed":{{"after":{after},"before":{self.id}}}}}'

@@ -47,26 +47,46 @@ class AdminSession:
         return self._open(request)
 
     def rows(self) -> dict[str, dict[str, str]]:
-        """The list's cells as text, by group and column."""
+        """What the page of all sources says of each group (as the admin names it).
+
+        `source` is what is chosen, `reads_now` and `age` are of that source, `text` and `html` are all of the group.
+        """
         _, page = self.get(LIST)
         found = {}
-        for row in re.findall(
-            r"<tr>\s*(?:<td class=\"action-checkbox\">.*?</td>)?<th class=\"field-group\">.*?</tr>", page, re.DOTALL
-        ):
-            cells = dict(re.findall(r'<t[hd] class="field-(\w+)[^"]*">(.*?)</t[hd]>', row, re.DOTALL))
-            texts = {name: html.unescape(re.sub(r"<[^>]+>", " ", cell)).strip() for name, cell in cells.items()}
-            texts["html"] = row
-            found[texts["group"]] = texts
+        for section in re.findall(r'<section class="comparison".*?</section>', page, re.DOTALL):
+            heads = re.findall(r'<th scope="col"\s+class="([^"]*)"\s+data-kind="\w+">(.*?)</th>', section, re.DOTALL)
+            chosen = next(number for number, (classes, _) in enumerate(heads) if "chosen" in classes)
+            lines = {}
+            for label, rest in re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', section, re.DOTALL):
+                lines[label] = as_text(re.findall(r"<td.*?>(.*?)</td>", rest, re.DOTALL)[chosen])
+            found[as_text(re.findall(r"<h2.*?</h2>", section, re.DOTALL)[0])] = {
+                "source": as_text(heads[chosen][1]),
+                "age": lines.pop("Age"),
+                "reads_now": "\n".join(f"{label}: {text}" for label, text in lines.items()),
+                "text": as_text(section),
+                "html": section,
+            }
         return found
 
+    def preview(self, group: str, kind: str) -> str:
+        """Look at what switching `group` to `kind` would change; returns the address of that page."""
+        part = self.rows()[group]["html"]
+        own = re.search(rf'href="({LIST}\d+/)change/"', part)
+        assert own, part
+        address = f"{own[1]}switch/{kind}/"
+        assert self.get(address)[0] == 200
+        return address
+
     def click(self, group: str, kind: str) -> tuple[int, str]:
-        """Press the button of `kind` in the row of `group` (as the admin names it)."""
-        row = self.rows()[group]["html"]
-        address = re.search(rf'formaction="([^"]+/switch/{kind}/)"', row)
-        assert address, row
-        return self.post(address[1])
+        """Switch `group` to `kind`: press its button, and confirm the preview as it is shown."""
+        address = self.preview(group, kind)
+        return self.post(address, **dict(re.findall(r'name="(from_\w+)"\s+value="(\w+)"', self.page)))
 
     def log(self) -> str:
         """The whole admin log of the sources, as text."""
-        texts = [re.sub(r"<[^>]+>", " ", self.get(f"{LIST}{number}/history/")[1]) for number in (1, 2, 3)]
-        return re.sub(r"\s+", " ", html.unescape(" ".join(texts)))
+        return " ".join(as_text(self.get(f"{LIST}{number}/history/")[1]) for number in (1, 2, 3))
+
+
+def as_text(markup: str) -> str:
+    """What is left to read of HTML."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", markup))).strip()

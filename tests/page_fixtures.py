@@ -99,7 +99,7 @@ addEventListener("DOMContentLoaded", () => {
 });
 """
 #: What Chromium itself writes when a test breaks the network; no page can keep it from doing so.
-BROKEN_NETWORK = ("WebSocket connection to", "Failed to load resource")
+BROKEN_NETWORK = ("WebSocket connection to", "Failed to load resource", "An unknown error occurred when fetching")
 
 
 class Browser:

@@ -23,7 +23,7 @@ from tests.processes import Redis, Server, wait_until
 #: Connections of one viewer.
 MOST = 8
 LOGIN = {"ACCESS": "login", "STREAM_CONNECTIONS_PER_VIEWER": str(MOST)}
-READ_BY_VIEWERS = ("/stream/latest", "/stream/history")
+READ_BY_VIEWERS = ("/stream/latest", "/stream/history", "/stream/events")
 
 
 @pytest.fixture(scope="module")

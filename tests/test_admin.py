@@ -14,9 +14,9 @@ from django.contrib.admin.models import LogEntry
 from django.db.models.signals import pre_save
 from django.test import Client
 
-from metrics.catalogue import SourceKind
+from metrics.catalogue import Group, SourceKind, metrics_of
 from metrics.models import DataSource
-from tests.admin_session import LIST, AdminSession
+from tests.admin_session import LIST, AdminSession, as_text
 from tests.conftest import end
 from tests.processes import PASSWORD, ROOT, Server, wait_until
 
@@ -52,54 +52,116 @@ def make_viewer(server: Server) -> None:
 def test_there_is_one_row_per_group_with_the_first_choices(admin: AdminSession) -> None:
     rows = admin.rows()
     assert set(rows) == {"System", "AI", "Portfolio"}
-    assert "● This host" in rows["System"]["source"]
+    assert "This host" in rows["System"]["source"]
 
 
-def test_the_list_shows_what_each_source_reads_now(admin: AdminSession) -> None:
-    admin.click("AI", "mock")
-    rows = admin.rows()
-    assert re.search(r"CPU:\s+\d+\.\d\d %", rows["System"]["reads_now"])
-    assert re.search(r"Accuracy:\s+0\.\d{3} ratio\s+\(simulated\)", rows["AI"]["reads_now"])
-    assert re.search(r"\d+\.\d s", rows["Portfolio"]["age"])
-
-
-def test_one_click_switches_and_is_logged_with_who_and_from_what_to_what(admin: AdminSession) -> None:
+def test_every_source_of_a_group_is_shown_with_what_it_says(admin: AdminSession) -> None:
     admin.click("Portfolio", "mock")
+    wait_until(lambda: "● Published" in admin.rows()["Portfolio"]["source"])
+    rows = admin.rows()
+    assert re.search(r"CPU: \d+(\.\d+)? %", rows["System"]["reads_now"])
+    assert re.search(r"Simulated Redis This host ● Published CPU \S+ % — unreachable \S+ %", rows["System"]["text"])
+    assert re.search(r"published \d+\.\d s ago, simulated", rows["Portfolio"]["age"])
+    assert "unreachable Redis at redis://127.0.0.1:1/0 does not answer" in rows["Portfolio"]["text"]
+
+
+def test_what_is_shown_as_published_is_one_snapshot_and_no_other_sample(
+    admin_server: Server, admin: AdminSession
+) -> None:
+    admin.click("Portfolio", "mock")
+    wait_until(lambda: "● Published" in admin.rows()["Portfolio"]["source"])
+    rows = admin.rows()
+    published = json.loads(admin_server.get("/stream/history")[1])["snapshots"]
+
+    def shows(snapshot: dict[str, Any]) -> bool:
+        return all(
+            f"{metric.label}: {metric.show(snapshot[metric.key], with_unit=True)}" in rows[group.label]["reads_now"]
+            for group in (Group.SYSTEM, Group.PORTFOLIO)
+            for metric in metrics_of(group)
+        )
+
+    assert any(map(shows, published))
+
+
+def test_a_switch_asks_with_a_preview_and_is_logged_with_who_and_from_what_to_what(admin: AdminSession) -> None:
+    admin.click("Portfolio", "mock")
+    admin.preview("Portfolio", "redis")
+    assert admin.rows()["Portfolio"]["source"].startswith("Simulated")  # asking changes nothing
+    admin.preview("Portfolio", "redis")
+    text = as_text(admin.page)
+    assert "Switch Portfolio to Redis? " in text
+    assert re.search(r"Profit and loss [\d,.]+( \w+)? → — unreachable", text)
+    assert "5 of 5 values would have a problem." in text
     status, page = admin.click("Portfolio", "redis")
     assert status == 200
     assert "Switched from Simulated (mock) to Redis." in page
     row = admin.rows()["Portfolio"]
-    assert "no answer from redis://127.0.0.1:1/0" in row["answers"]
-    assert "— unreachable" in re.sub(r"\s+", " ", row["reads_now"])
+    assert row["source"].startswith("Redis")
+    assert "— unreachable" in row["reads_now"]
     assert re.search(r"admin Switched from Simulated \(mock\) to Redis\.", admin.log())
 
 
-def test_the_bulk_action_switches_every_selected_row_and_logs_each(admin: AdminSession) -> None:
-    logged = admin.log().count("Switched from Redis to Simulated (mock).")
+def test_the_last_switch_is_taken_back_with_one_click(admin: AdminSession) -> None:
+    admin.click("AI", "mock")
+    admin.click("AI", "redis")
     admin.get(LIST)
-    admin.post(LIST, action="switch_to_redis", _selected_action=["1", "2", "3"])
-    assert all("● Redis" in row["source"] for row in admin.rows().values())
-    admin.get(LIST)
-    admin.post(LIST, action="switch_to_mock", _selected_action=["1", "2", "3"])
-    assert all("● Simulated" in row["source"] for row in admin.rows().values())
-    assert admin.log().count("Switched from Redis to Simulated (mock).") == logged + 3
+    assert "AI Simulated → Redis, by admin" in as_text(admin.page)
+    undo = re.findall(r'action="([^"]+/undo/\d+/)"', admin.page)[0]
+    _, page = admin.post(undo)
+    assert "AI: Switched back from Redis to Simulated (mock)." in page
+    assert admin.rows()["AI"]["source"].startswith("Simulated")
+    assert "Switched back from Redis to Simulated (mock)." in admin.log()
+    _, page = admin.post(undo)
+    assert "somebody switched it since" in page
+    assert admin.rows()["AI"]["source"].startswith("Simulated")
+
+
+def test_what_somebody_else_switched_while_one_looked_at_the_preview_is_left(admin: AdminSession) -> None:
+    admin.click("System", "host")
+    address = admin.preview("System", "redis")
+    shown = dict(re.findall(r'name="(from_\w+)"\s+value="(\w+)"', admin.page))
+    assert shown == {"from_system": "host"}
+    AdminSession(admin.server).click("System", "mock")
+    _, page = admin.post(address, **shown)
+    assert "somebody else just did" in page
+    assert admin.rows()["System"]["source"].startswith("Simulated")
+    admin.click("System", "host")
+
+
+def test_all_groups_are_switched_at_once_and_each_is_logged(admin: AdminSession) -> None:
+    admin.click("AI", "redis")
+    admin.click("Portfolio", "mock")
+    logged = admin.log().count("to Redis.")
+    admin.get(f"{LIST}all/switch/redis/")
+    assert "Switch Portfolio and System to Redis?" in as_text(admin.page)
+    admin.post(f"{LIST}all/switch/redis/")
+    assert all(row["source"].startswith("Redis") for row in admin.rows().values())
+    assert admin.log().count("to Redis.") == logged + 2
+    admin.post(f"{LIST}all/switch/mock/")
+    assert all(row["source"].startswith("Simulated") for row in admin.rows().values())
     admin.click("System", "host")
 
 
 def test_a_group_that_the_host_cannot_answer_for_is_not_switched_to_it(admin: AdminSession) -> None:
+    admin.click("AI", "mock")
     assert "/switch/host/" not in admin.rows()["AI"]["html"]
-    _, page = admin.post(f"{LIST}2/switch/host/")
-    assert "AI cannot be read from this host." in page
-    _, page = admin.post(f"{LIST}2/switch/nothing/")
-    assert "There is no source" in page
+    for ask in (admin.get, admin.post):
+        assert "AI cannot be read from this host." in ask(f"{LIST}2/switch/host/")[1]
+        assert "There is no source" in ask(f"{LIST}2/switch/nothing/")[1]
+    assert "cannot be read from this host." in admin.post(f"{LIST}all/switch/host/")[1]
+    assert admin.rows()["AI"]["source"].startswith("Simulated")
 
 
 def test_age_and_fallbacks_are_changed_in_the_form_and_logged_from_to(admin: AdminSession) -> None:
     change = f"{LIST}1/change/"
     _, page = admin.get(change)
     assert 'name="kind"' not in page
+    assert f'<a href="{LIST}">compare and switch</a>' in page
     admin.post(change, max_age_s="45", use_fallbacks="on")
-    assert "maximum age from 30.0 to 45.0" in re.sub(r"\s+", " ", admin.log()).lower()
+    assert "maximum age from 30.0 to 45.0" in admin.log().lower()
+    switches = as_text(admin.get("/admin/metrics/sourceswitch/")[1])
+    assert "system maximum age 30 s → 45 s admin" in switches
+    assert "system fallbacks off → on admin" in switches
     admin.get(change)
     _, page = admin.post(change, max_age_s="-1")
     assert "greater than or equal to" in page
@@ -166,16 +228,22 @@ def test_staff_without_the_permission_look_but_cannot_switch(admin_server: Serve
     viewer = AdminSession(admin_server, "viewer")
     rows = viewer.rows()
     assert "CPU" in rows["System"]["reads_now"]
-    assert "<button" not in rows["System"]["html"]
+    assert "/switch/" not in viewer.page
+    assert "/undo/" not in viewer.page
+    assert viewer.get(f"{LIST}1/switch/mock/")[0] == 403
     assert viewer.post(f"{LIST}1/switch/mock/")[0] == 403
-    assert "● This host" in AdminSession(admin_server).rows()["System"]["source"]
+    assert viewer.post(f"{LIST}undo/1/")[0] in {403, 404}
+    assert AdminSession(admin_server).rows()["System"]["source"].startswith("This host")
 
 
 def test_a_switch_needs_a_post_and_a_login(admin_server: Server, admin: AdminSession) -> None:
-    assert admin.get(f"{LIST}1/switch/mock/")[0] == 405
-    status, page = admin_server.get(f"{LIST}1/switch/mock/")
+    before = admin.rows()["AI"]["source"]
+    assert admin.get(f"{LIST}2/switch/redis/")[0] == 200
+    assert admin.get(f"{LIST}undo/1/")[0] == 405
+    status, page = admin_server.get(f"{LIST}2/switch/redis/")
     assert status == 200
     assert "Log in" in page
+    assert admin.rows()["AI"]["source"].split()[0] == before.split()[0]
 
 
 def test_history_can_be_looked_at_searched_and_exported_but_not_changed(

@@ -9,8 +9,10 @@ from benchmarks import report
 from benchmarks.results import Results, read_results, write_results
 
 
-def read_recorded() -> tuple[Results, Results]:
-    return read_results(report.RECORDED / report.RESULTS_NAME), read_results(report.HISTORY)
+def read_recorded() -> tuple[Results, Results, Results]:
+    files = report.RECORDED / report.RESULTS_NAME, report.HISTORY, report.RESUME
+    results, history, resume = map(read_results, files)
+    return results, history, resume
 
 
 def test_the_page_is_what_the_program_makes_of_the_recorded_figures() -> None:
@@ -19,7 +21,7 @@ def test_the_page_is_what_the_program_makes_of_the_recorded_figures() -> None:
 
 
 def test_every_picture_of_the_page_is_there() -> None:
-    results, _ = read_recorded()
+    results, *_ = read_recorded()
     for address in report.name_pictures(results).values():
         assert (report.DOCUMENTS / address).is_file()
 
@@ -30,7 +32,7 @@ def test_what_is_recorded_is_what_a_run_would_write(tmp_path: Path) -> None:
         assert (tmp_path / file.name).read_text() == file.read_text(), f"{file.name} was edited by hand"
 
 
-@pytest.mark.parametrize("text", ["[[results]] and no more", "[[results]] [[results]] [[history]]"])
+@pytest.mark.parametrize("text", ["[[results]] and no more", "[[results]] [[results]] [[history]] [[resume]]"])
 def test_a_template_that_lacks_a_part_or_has_one_twice_is_refused(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

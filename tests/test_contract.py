@@ -200,6 +200,10 @@ def test_order_and_gaps_are_judged_by_the_ids_alone(message: dict[str, Any], com
         (make_message(START - 3600, START_ID, place=START_ID + 1), "clock: set back, 3600.000 s before the one before"),
         (make_message(START + 3, None), "break: the publisher did not know"),
         (make_message(START + 9, START_ID + 6000, **hole(START_ID)), f"told hole: what came between {START_ID} and"),
+        (
+            make_message(START + 9, START_ID - 3000, **hole(START_ID)),
+            f"told fork: {START_ID + 9000} follows {START_ID - 3000}, not {START_ID}",
+        ),
     ],
 )
 def test_clocks_breaks_and_told_holes_are_worth_a_word_and_break_nothing(message: dict[str, Any], remark: str) -> None:

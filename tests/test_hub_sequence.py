@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from streaming.delivery import catch_up
-from streaming.delivery import hub as hub_module
-from streaming.delivery.catch_up import PastUnreadableError
+from streaming.delivery import catch_up, healing
 from streaming.delivery.hub import Hub
+from streaming.delivery.past import PastUnreadableError
 from streaming.wire import Frame
 from tests.hubs import make_frame, make_hub
 
@@ -93,7 +92,7 @@ def test_a_hub_that_starts_recalls_the_past_before_anybody_may_join() -> None:
 
 
 def test_a_past_that_answers_late_is_filled_in_before_what_came_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "RECALL_PATIENCE_S", 0.01)
+    monkeypatch.setattr(healing, "RECALL_PATIENCE_S", 0.01)
 
     async def scenario() -> None:
         past = Past(*map(make_frame, range(1, 5)))
@@ -117,7 +116,7 @@ def test_a_past_that_answers_late_is_filled_in_before_what_came_meanwhile(monkey
 
 def test_a_client_that_is_positioned_before_the_recall_loses_nothing_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a replay of 100,000 rows, a client that connected at once lost 20 of them, 3 times of 3."""
-    monkeypatch.setattr(hub_module, "RECALL_PATIENCE_S", 0.01)
+    monkeypatch.setattr(healing, "RECALL_PATIENCE_S", 0.01)
 
     async def scenario() -> None:
         past = Past(*map(make_frame, range(1, 5)))
@@ -211,6 +210,43 @@ def test_what_came_while_the_layer_was_away_is_fetched_when_it_is_back() -> None
     run(scenario)
 
 
+def test_nothing_has_come_as_long_as_clients_get_nothing() -> None:
+    """With a database that hung, health was 2 to 3 s late with `down`: a snapshot that waited for a gap had "come"."""
+
+    async def scenario() -> None:
+        past = Past(*map(make_frame, range(1, 5)))
+        past.may_answer.clear()
+        hub, inbox = make_hub(past=past), Inbox()
+        hub.join(inbox.send)
+        await publish(hub, 1)
+        arrived_at = hub.arrived_at
+        passing_on = asyncio.create_task(publish(hub, 5))
+        await asyncio.sleep(0.01)
+        assert (inbox.ids, hub.arrived_at) == ([1], arrived_at)
+        past.may_answer.set()
+        await passing_on
+        assert inbox.ids == [1, 2, 3, 4, 5]
+        assert arrived_at is not None
+        assert hub.arrived_at is not None
+        assert hub.arrived_at > arrived_at
+
+    run(scenario)
+
+
+def test_a_past_that_hangs_holds_a_snapshot_up_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(healing, "HEALING_PATIENCE_S", 0.01)
+
+    async def scenario() -> None:
+        past = Past()
+        past.may_answer.clear()
+        hub, inbox = make_hub(past=past), Inbox()
+        hub.join(inbox.send)
+        await publish(hub, 1, 5)
+        assert (inbox.ids, inbox.holes, hub.gaps) == ([1, 5], [{"after": 1, "before": 5}], 1)
+
+    run(scenario)
+
+
 # --- cursors that are ahead ---
 
 
@@ -270,8 +306,39 @@ def test_a_fork_is_counted_and_said_and_a_break_as_well(caplog: pytest.LogCaptur
             await hub.pass_on(Frame(9, None, 3, '{"id":9}'))
         assert inbox.ids == [1, 2, 5, 9]
         assert (hub.forks, hub.breaks, hub.gaps) == (1, 1, 0)
+        assert inbox.holes == [{"after": 2, "before": 5}]
         assert "5 continues 1, but 2 was published, too" in caplog.text
         assert "does not know what came before 9" in caplog.text
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("has_seen_both", [True, False])
+def test_who_comes_back_with_a_snapshot_that_the_sequence_left_out_is_told(*, has_seen_both: bool) -> None:
+    """Redis lost its data, and two publishers continued the same snapshot; this hub may have seen one of them only."""
+
+    async def scenario() -> None:
+        hub, astray, right = make_hub(past=Past()), Inbox(), Inbox()
+        await publish(hub, *[1, 2][: 1 + has_seen_both])
+        await hub.pass_on(make_frame(5, 1))
+        await publish(hub, 6)
+        hub.join(astray.send, since=2)
+        hub.join(right.send, since=5)
+        await settle(hub)
+        assert (astray.ids, astray.holes) == ([5, 6], [{"after": 2, "before": 5}])
+        assert (right.ids, right.holes) == ([6], [])
+
+    run(scenario)
+
+
+def test_a_fork_of_which_the_past_has_the_other_end_is_told_and_counted() -> None:
+    async def scenario() -> None:
+        hub, inbox = make_hub(past=Past(make_frame(1), make_frame(3, 1), make_frame(4))), Inbox()
+        hub.join(inbox.send)
+        await publish(hub, 1, 2)
+        await hub.pass_on(make_frame(5, 4))
+        assert (inbox.ids, inbox.holes) == ([1, 2, 3, 4, 5], [{"after": 2, "before": 3}])
+        assert (hub.forks, hub.healed, hub.gaps) == (1, 2, 0)
 
     run(scenario)
 

@@ -21,7 +21,9 @@ APPS = {
 #: lines before its own, never from a neighbour in its line.
 LINES = {
     "metrics": [
-        {"catalogue", "inquiry", "kept_connection"},
+        {"group", "thresholds", "inquiry", "kept_connection", "ranges"},
+        {"metric"},
+        {"catalogue"},
         {"database_thread", "database_errors"},
         {"choices", "first_choices", "parsing", "reading"},
         {"snapshot", "apps"},

@@ -68,6 +68,18 @@ def test_a_hole_that_is_told_is_no_violation_and_is_counted(ids: list[int], data
     assert (found.told, found.holes_told) == ({ids[place]}, 1)
 
 
+def test_a_fork_that_is_told_is_none_that_is_untold_and_what_nobody_keeps_is_still_named() -> None:
+    messages = [make_message(10, None), make_message(20, 10), make_message(30, 10, missed={"after": 20, "before": 30})]
+    ledger = Ledger()
+    assert [ledger.note(message) for message in messages] == [[], [], []]
+    found = compare([ledger], rows_of([messages[0], messages[2]]))
+    assert (found.untold, found.holes_told, found.unkept) == (0, 1, {20})
+    assert found.sentences == ["client 1: received, but not kept: 20"]
+    untold = Ledger()
+    untold.note(messages[1])
+    assert untold.note(make_message(30, 10)) == ["fork: 30 follows 10, but 20 was received between them"]
+
+
 @given(sequences, st.data())
 def test_what_comes_twice_or_late_is_doubled(ids: list[int], data: st.DataObject) -> None:
     messages = publish(ids)

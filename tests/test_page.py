@@ -16,10 +16,10 @@ from django.template.loader import render_to_string
 from playwright.sync_api import sync_playwright
 
 from metrics.catalogue import METRICS, Metric
+from metrics.ranges import RANGES
 from streaming.web.page import (
     PREFERENCES,
     RANGE_PREFERENCE,
-    RANGES,
     Preference,
     describe_page,
     page_groups,
@@ -113,6 +113,17 @@ def test_the_page_is_told_its_ranges_and_preferences() -> None:
     page = describe_page(3.0, None)
     assert [span["seconds"] for span in page["ranges"]] == [span.seconds for span in RANGES]
     assert [preference["name"] for preference in page["preferences"]] == ["range", "theme", "profit", "zone"]
+
+
+def test_the_page_is_told_thresholds_units_and_the_currency(settings: Any) -> None:
+    settings.CURRENCY = "EUR"
+    page = describe_page(3.0, None)
+    assert page["currency"] == "EUR"
+    told = {metric["key"]: metric for metric in page["metrics"]}
+    parts = ("warn", "critical", "worse", "isPercent", "decimals")
+    assert [told["accuracy"][part] for part in parts] == [0.65, 0.55, "below", True, 1]
+    assert [told["pnl"][part] for part in parts] == [None, None, "above", False, 2]
+    assert told["cpu"]["decimals"] == 0  # of the two that are sent
 
 
 def test_the_age_of_the_pages_own_snapshot_is_told_where_it_is_known() -> None:

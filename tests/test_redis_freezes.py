@@ -93,3 +93,17 @@ def test_that_redis_is_away_is_logged_once_however_often_somebody_looks(start_se
         server.health()
     wait_until(lambda: server.health()["ticks"]["published"] > published + 5)
     assert server.output.count("is unreachable") == 1
+
+
+def test_a_server_that_starts_while_redis_hangs_says_so_once_and_once_that_it_is_back(
+    start_server: StartServer, redis: Redis
+) -> None:
+    redis.send(signal.SIGSTOP)
+    server = start_server("uvicorn", REDIS_URL=redis.url)
+    server.said("No snapshot comes to this server: the channel layer is away .* Is the Redis at REDIS_URL up?")
+    wait_until(lambda: server.health()["status"] == "down")
+    redis.send(signal.SIGCONT)
+    server.said("The channel layer is there, after .* s; snapshots come again")
+    wait_until(lambda: server.health()["status"] in {"ok", "degraded"})
+    assert server.output.count("No snapshot comes to this server") == 1
+    assert "Traceback" not in server.output

@@ -10,10 +10,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.exceptions import WebSocketException
 
+from streaming.management.addresses import describe_addresses
 from tests.conftest import StartServer, end
 from tests.processes import PASSWORD, ROOT, Process, Server, lock_exclusively, wait_until
 from tests.test_slow_clients import StuckClient
@@ -46,6 +48,40 @@ def test_port_0_takes_a_free_one_and_the_addresses_that_are_printed_answer(tmp_p
         end(server)
     assert server.process is not None
     assert server.process.returncode == 0
+
+
+def test_a_server_at_all_addresses_names_one_that_answers_and_says_what_others_need(tmp_path: Path) -> None:
+    server = Server(tmp_path, HOST="0.0.0.0", ALLOWED_HOSTS="127.0.0.1")
+    server.command[-1] = "0"
+    server.spawn()
+    try:
+        server.port = int(server.said(r"Dashboard +http://127\.0\.0\.1:\d+/").rstrip("/").rsplit(":", 1)[1])
+        assert server.get("/stream/latest")[0] in {200, 503}
+        server.said(rf"Elsewhere .*ALLOWED_HOSTS=127\.0\.0\.1,{re.escape(socket.gethostname())} ")
+    finally:
+        end(server)
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "name", "note"),
+    [
+        ("127.0.0.1", ["localhost", "127.0.0.1", "[::1]"], "127.0.0.1", None),
+        ("::1", ["localhost", "127.0.0.1", "[::1]"], "[::1]", None),
+        ("0.0.0.0", ["localhost", "desk.example"], "localhost", "Elsewhere  http://desk.example:8000/"),
+        ("::", ["desk.example"], "desk.example", "Elsewhere  http://desk.example:8000/"),
+        ("0.0.0.0", [".example"], "localhost", "ALLOWED_HOSTS=.example,this.machine "),
+        ("0.0.0.0", ["*"], "localhost", "Elsewhere  http://this.machine:8000/"),
+        ("10.0.0.7", ["localhost"], "10.0.0.7", "ALLOWED_HOSTS=localhost,10.0.0.7 "),
+    ],
+)
+def test_an_address_that_would_answer_400_is_never_named_without_saying_so(
+    host: str, allowed: list[str], name: str, note: str | None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "this.machine")
+    settings.ALLOWED_HOSTS = allowed
+    first, *_, last = describe_addresses(host, 8000).splitlines()
+    assert first == f"Dashboard  http://{name}:8000/"
+    assert (note in last) if note else last.startswith("Admin")
 
 
 def test_the_page_has_a_card_for_every_metric(start_server: StartServer) -> None:

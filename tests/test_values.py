@@ -1,7 +1,9 @@
 """Values: strict parsing, ranges, and that nothing invented looks real."""
 
+import dataclasses
 import json
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from metrics.parsing import parse_value
 from metrics.reading import Problem, Reading
 from metrics.snapshot import KEYS, Snapshot, compose_snapshot, decode_snapshot, next_id, to_ms
 from metrics.sources.redis import Answer, compose_reading, judge_heartbeat, keys_of, safe_address
+from metrics.thresholds import Thresholds, Worse
 from streaming.contract import find_violations
 
 NOW = 1_735_174_460.0
@@ -99,8 +102,12 @@ def test_whatever_is_written_is_a_value_in_range_or_refused(metric: Metric, raw:
 @pytest.mark.parametrize(
     ("key", "value", "shown", "with_unit"),
     [
-        ("cpu", 56.0, "56.00", "56.00 %"),
-        ("accuracy", 0.7835, "0.783", "0.783 ratio"),
+        ("cpu", 56.21, "56", "56 %"),
+        ("accuracy", 0.784, "78.4 %", "78.4 %"),
+        ("exposure", 0.62, "62 %", "62 %"),
+        ("exposure", None, "—", "—"),
+        ("pnl", -126692.1, "-126,692.10", "-126,692.10 EUR"),
+        ("containers", 1234, "1,234", "1,234"),
         ("sharpe", 1.2, "1.20", "1.20"),
         ("positions", 14, "14", "14"),
         ("latency", 158, "158", "158 ms"),
@@ -116,7 +123,43 @@ def test_a_value_is_shown_with_its_decimals_and_whatever_else_as_it_is(
     key: str, value: object, shown: str, with_unit: str
 ) -> None:
     assert METRICS[key].show(value) == shown
-    assert METRICS[key].show(value, with_unit=True) == with_unit
+    assert METRICS[key].show(value, with_unit=True, currency="EUR") == with_unit
+
+
+def test_no_currency_is_no_unit() -> None:
+    assert METRICS["pnl"].show(1.0, with_unit=True) == "1.00"
+
+
+# --- thresholds ---
+
+
+def test_every_threshold_is_beyond_what_is_typical() -> None:
+    for metric in CATALOGUE:
+        for line in metric.thresholds.lines:
+            assert (line > metric.typical) == (metric.thresholds.worse is Worse.ABOVE), metric.key
+
+
+@pytest.mark.parametrize(
+    ("warn", "critical", "worse"),
+    [(90, 80, Worse.ABOVE), (80, 80, Worse.ABOVE), (0.5, 0.6, Worse.BELOW), (math.nan, None, Worse.ABOVE)],
+)
+def test_thresholds_that_make_no_sense_stop_the_start(warn: float | None, critical: float | None, worse: Worse) -> None:
+    with pytest.raises(ValueError, match=r"critical|finite"):
+        Thresholds(warn, critical, worse)
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("accuracy", {"thresholds": Thresholds(critical=65, worse=Worse.BELOW)}),  # percents
+        ("regime", {"thresholds": Thresholds(warn=1)}),
+        ("cpu", {"shown_decimals": 3}),
+        ("cpu", {"shown_decimals": -1}),
+    ],
+)
+def test_a_declaration_that_cannot_be_meant_names_its_metric(key: str, change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"^{key}: "):
+        dataclasses.replace(METRICS[key], **change)
 
 
 # --- Redis's answers ---

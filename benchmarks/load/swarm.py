@@ -157,7 +157,10 @@ class Swarm:
                 ):
                     note(connection, data, received)
                 else:
-                    self._take(connection, data, received)
+                    try:
+                        self._take(connection, data, received)
+                    except OSError as error:  # it had a ping to answer
+                        self._lose(connection, errno.errorcode.get(error.errno or 0, str(error)))
         while self._to_retry and self._to_retry[0] <= time.perf_counter():
             self._to_retry.popleft()
             self._begin()

@@ -1,5 +1,13 @@
-"""The admin of metrics: where staff choose the sources, and history. Django imports this to register both."""
+"""The admin of metrics: where staff choose the sources, history, notes. Django imports this to register them."""
 
-from metrics.admin import history, sources
+from django.contrib import admin
 
-__all__ = ["history", "sources"]
+from metrics.admin import history, notes, sources
+
+__all__ = ["history", "notes", "sources"]
+
+admin.site.site_header = "Quantum Trader staff"
+admin.site.site_title = "Quantum Trader"
+admin.site.index_title = "Staff"
+# A handful of pages needs no second menu; the numbers get its room.
+admin.site.enable_nav_sidebar = False

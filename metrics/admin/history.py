@@ -1,5 +1,6 @@
 """History in the admin: to look, search and export, never to change. Made to stay fast among a million rows."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +18,7 @@ from metrics.history.export_gate import TooManyExportsError
 from metrics.history.readable import read_snapshots
 from metrics.history.response import answer_with, format_for_files
 from metrics.models import SnapshotRecord, SourceSwitch
+from metrics.ranges import RANGES
 from metrics.reading import Problem
 from metrics.snapshot import format_time, to_ms
 
@@ -28,12 +30,8 @@ else:
     SnapshotAdmin = SwitchAdmin = admin.ModelAdmin  # not generic at run time
     SnapshotPaginator = Paginator
 
-RANGES = {
-    "7d": ("last 7 days", 604_800),
-    "5m": ("last 5 minutes", 300),
-    "1h": ("last hour", 3600),
-    "24h": ("last 24 hours", 86400),
-}
+#: More problems than these in one snapshot are counted, not named.
+MOST_NAMED_PROBLEMS = 1
 SOURCE_FIELDS = [group.source_column for group in Group]
 
 
@@ -68,12 +66,13 @@ class TimeRange(admin.SimpleListFilter):
     parameter_name = "range"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(key, label) for key, (label, _) in RANGES.items()]
+        return [(span.key, f"last {span.label}") for span in RANGES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Filter by the time; an id is never lower than its time in ms, which says where the key's index may end."""
-        if (chosen := self.value()) in RANGES:
-            since_ms = to_ms(timezone.now().timestamp() - RANGES[chosen][1])
+        lengths_s = {span.key: span.seconds for span in RANGES}
+        if (chosen := self.value()) in lengths_s:
+            since_ms = to_ms(timezone.now().timestamp() - lengths_s[chosen])
             return queryset.filter(id__gte=since_ms, time_ms__gte=since_ms)
         return queryset
 
@@ -135,7 +134,7 @@ def value_column(key: str) -> Any:
 class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
     """Every published snapshot, newest first."""
 
-    list_display = ("time", *map(value_column, METRICS), "sources", "problems_text")
+    list_display = ("time", "sources", "problems_text", *map(value_column, METRICS))
     list_filter = (TimeRange, ProblemFilter, *map(source_filter, SOURCE_FIELDS))
     search_fields = ("problems",)
     search_help_text = (
@@ -152,15 +151,19 @@ class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
     def time(self, record: SnapshotRecord) -> str:
         return record.shown_time
 
-    @admin.display(description="sources")
+    @admin.display(description=" / ".join(group.label for group in Group))
     def sources(self, record: SnapshotRecord) -> str:
-        kinds = {group: getattr(record, group.source_column) for group in Group}
-        return ", ".join(f"{group}: {kind}" for group, kind in kinds.items() if kind)
+        """Each group's source, in the order of the column's title."""
+        return " / ".join(getattr(record, group.source_column) or "—" for group in Group)
 
     @admin.display(description="problems")
     def problems_text(self, record: SnapshotRecord) -> str:
+        """Which metric has which problem; of many, how many have which. A row stays one line high."""
         for snapshot in read_snapshots([record]):
-            return ", ".join(f"{key} {problem}" for key, problem in snapshot.problems.items()) or "none"
+            if len(snapshot.problems) <= MOST_NAMED_PROBLEMS:
+                return ", ".join(f"{key} {problem}" for key, problem in snapshot.problems.items()) or "none"
+            counts = Counter(snapshot.problems.values())
+            return ", ".join(f"{count} {problem}" for problem, count in counts.items())
         return "cannot be read"
 
     def get_search_results(
@@ -191,12 +194,16 @@ class SnapshotRecordAdmin(ReadOnly, SnapshotAdmin):
 
 @admin.register(SourceSwitch)
 class SourceSwitchAdmin(ReadOnly, SwitchAdmin):
-    """Who switched which source, when."""
+    """Who changed which source, or how it is read, when."""
 
-    list_display = ("time", "group", "from_kind", "to_kind", "by")
-    list_filter = ("group",)
+    list_display = ("time", "group", "setting", "change", "by")
+    list_filter = ("group", "setting")
     ordering = ("-time_ms",)
 
     @admin.display(description="time (UTC)")
     def time(self, switch: SourceSwitch) -> str:
-        return format_time(switch.time_ms / 1000)
+        return format_time(switch.time_s)
+
+    @admin.display(description="from → to")
+    def change(self, switch: SourceSwitch) -> str:
+        return switch.describe_change("→")

@@ -1,18 +1,25 @@
-"""Where staff choose the sources: the list switches with one click and shows what each source reads right now."""
+"""Where staff choose the sources: a page that compares them, a preview before switching, and one click back."""
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from metrics.admin.columns import Columns
+from metrics.admin.candidates import LABELS, compare_sources
+from metrics.admin.last_switches import find_last_switches
+from metrics.admin.previews import Preview
 from metrics.catalogue import SourceKind
-from metrics.models import DataSource
+from metrics.models import DataSource, SourceSwitch
+from metrics.sources.redis import safe_address
 
 if TYPE_CHECKING:
     from django.forms import Form
@@ -21,14 +28,20 @@ if TYPE_CHECKING:
 else:
     ModelAdmin = admin.ModelAdmin  # not generic at run time
 
+LIST = "admin:metrics_datasource_changelist"
+
 
 @admin.register(DataSource)
 class DataSourceAdmin(ModelAdmin):
     """One row per group. Every switch is logged with who did it, from what, to what."""
 
-    fields = ("group", "kind", "max_age_s", "use_fallbacks")
-    readonly_fields = ("group", "kind")
-    actions = ("switch_to_mock", "switch_to_redis")
+    fields = ("group", "source", "max_age_s", "use_fallbacks")
+    readonly_fields = ("group", "source")
+
+    @admin.display(description="source")
+    def source(self, row: DataSource) -> SafeString:
+        """What is chosen, and where that is done."""
+        return format_html('{} — <a href="{}">compare and switch</a>', row.get_kind_display(), reverse(LIST))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Groups come from the catalogue, not from staff."""
@@ -42,61 +55,112 @@ class DataSourceAdmin(ModelAdmin):
         """The groups there are."""
         return super().get_queryset(request).filter(pk__in=DataSource.known())
 
+    def get_urls(self) -> list[URLPattern]:
+        """The admin's own addresses, and those of the preview and of the way back."""
+
+        def address(route: str, view: Any, name: str) -> URLPattern:
+            pattern: URLPattern = path(route, self.admin_site.admin_view(view), name=f"metrics_datasource_{name}")
+            return pattern
+
+        return [
+            address("<int:pk>/switch/<str:kind>/", self.switch_view, "switch"),
+            address("all/switch/<str:kind>/", self.switch_view, "switch_all"),
+            address("undo/<int:pk>/", require_POST(self.undo_view), "undo"),
+            *super().get_urls(),
+        ]
+
+    def rows(self, request: HttpRequest) -> list[DataSource]:
+        """The groups in the dashboard's order."""
+        return sorted(self.get_queryset(request), key=lambda row: row.group_enum.page_place)
+
+    def show(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+        """A page of this admin, which is never kept: its numbers are of now."""
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **context}
+        return TemplateResponse(request, f"admin/metrics/datasource/{template}.html", context)
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The list of groups."""
-        return super().changelist_view(
-            request, {"title": "Where each group of metrics comes from", **(extra_context or {})}
+        """All groups, each with all its sources side by side."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        rows = self.rows(request)
+        kinds = [kind for kind in SourceKind if all(kind in row.group_enum.kinds for row in rows)]
+        return self.show(
+            request,
+            "sources",
+            title="Where each group of metrics comes from",
+            comparisons=compare_sources(rows),
+            last_switches=find_last_switches(rows),
+            common_kinds=[(kind.value, LABELS[kind]) for kind in kinds],
+            redis_address=safe_address(settings.METRICS_REDIS_URL),
+            may_switch=self.has_change_permission(request),
         )
 
-    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
-        """Columns that share one live reading of all sources per request."""
-        if not hasattr(request, "data_source_columns"):
-            request.data_source_columns = Columns(may_switch=self.has_change_permission(request))  # type: ignore[attr-defined]
-        columns: Columns = request.data_source_columns  # type: ignore[attr-defined]
-        return ("group", columns.source, columns.reads_now, columns.age, columns.answers, "max_age_s", "use_fallbacks")
-
-    def get_urls(self) -> list[URLPattern]:
-        """The admin's own addresses and the one that the list's buttons post to."""
-        view = self.admin_site.admin_view(require_POST(self.switch_view))
-        return [path("<int:pk>/switch/<str:kind>/", view, name="metrics_datasource_switch"), *super().get_urls()]
-
-    def switch_view(self, request: HttpRequest, pk: int, kind: str) -> HttpResponse:
-        """Switch one row and go back to the list."""
-        row = get_object_or_404(DataSource, pk=pk)
-        if not self.has_change_permission(request, row):
+    def switch_view(self, request: HttpRequest, kind: str, pk: int | None = None) -> HttpResponse:
+        """Show what switching one group, or all, would change; do it when that is confirmed."""
+        if not self.has_change_permission(request):
             raise PermissionDenied
-        self.switch(request, row, kind)
-        return HttpResponseRedirect(reverse("admin:metrics_datasource_changelist"))
-
-    def switch(self, request: HttpRequest, row: DataSource, kind: str) -> None:
-        """Switch `row` to `kind`, log it and tell the person; what cannot be is told too."""
-        before = row.get_kind_display()
+        rows = self.rows(request) if pk is None else [get_object_or_404(self.get_queryset(request), pk=pk)]
         try:
-            switched = row.switch(SourceKind(kind), by=request.user.get_username())
+            chosen = SourceKind(kind)
+            for row in rows:
+                row.check_kind(chosen)
         except ValidationError as error:
             self.message_user(request, " ".join(error.messages), messages.ERROR)
-            return
         except ValueError:
             self.message_user(request, f"There is no source {kind!r}.", messages.ERROR)
-            return
-        if not switched:
+        else:
+            # Of all groups those that are to change; the one that was asked for in any case, to be told why not.
+            rows = [row for row in rows if row.kind != chosen or pk is not None]
+            if request.method != "POST":
+                return self.preview(request, rows, chosen)
+            for row in rows:
+                self.switch(request, row, chosen)
+        return HttpResponseRedirect(reverse(LIST))
+
+    def preview(self, request: HttpRequest, rows: list[DataSource], kind: SourceKind) -> HttpResponse:
+        """What would change, and the button that does it."""
+        names = " and ".join(str(row) for row in rows)
+        return self.show(
+            request,
+            "switch",
+            title=f"Switch {names} to {LABELS[kind]}?" if rows else f"Every group is on {LABELS[kind]} already",
+            previews=[Preview(comparison, kind) for comparison in compare_sources(rows)] if rows else [],
+            names=names,
+            label=LABELS[kind],
+        )
+
+    def switch(self, request: HttpRequest, row: DataSource, kind: SourceKind) -> None:
+        """Switch `row` to `kind`, log it and tell the person; what cannot be is told too.
+
+        The form says what the group was on when its person looked: what somebody else did meanwhile is not undone.
+        """
+        before = row.get_kind_display()
+        is_as_shown = request.POST.get(f"from_{row.group}", row.kind) == row.kind
+        if not is_as_shown or not row.switch(kind, by=request.user.get_username()):
             self.message_user(request, f"{row}: nothing to switch, or somebody else just did.", messages.WARNING)
             return
-        change = f"Switched from {before} to {row.get_kind_display()}."
+        self.tell(request, row, f"Switched from {before} to {row.get_kind_display()}.")
+
+    def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Switch back to what it was before the group's last switch."""
+        switch = get_object_or_404(SourceSwitch, pk=pk)
+        row = get_object_or_404(self.get_queryset(request), group=switch.group)
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        before = row.get_kind_display()
+        try:
+            if row.undo(switch, by=request.user.get_username()):
+                self.tell(request, row, f"Switched back from {before} to {row.get_kind_display()}.")
+            else:
+                self.message_user(request, f"{row}: somebody switched it since; nothing undone.", messages.WARNING)
+        except (ValidationError, ValueError):
+            self.message_user(request, f"{row} cannot go back to {switch.from_kind!r}.", messages.ERROR)
+        return HttpResponseRedirect(reverse(LIST))
+
+    def tell(self, request: HttpRequest, row: DataSource, change: str) -> None:
+        """Log a change that was made, and tell the person."""
         self.log_change(request, row, change)
         self.message_user(request, f"{row}: {change} In effect from the next snapshot on.", messages.SUCCESS)
-
-    @admin.action(description="Switch selected groups to simulated values (mock)", permissions=["change"])
-    def switch_to_mock(self, request: HttpRequest, queryset: QuerySet[DataSource]) -> None:
-        """The bulk action for mock; each row is logged."""
-        for row in queryset:
-            self.switch(request, row, SourceKind.MOCK)
-
-    @admin.action(description="Switch selected groups to Redis", permissions=["change"])
-    def switch_to_redis(self, request: HttpRequest, queryset: QuerySet[DataSource]) -> None:
-        """The bulk action for Redis; each row is logged."""
-        for row in queryset:
-            self.switch(request, row, SourceKind.REDIS)
 
     def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
         """A field whose page remembers what it showed: changed is what this person changed, not what others did."""
@@ -105,7 +169,8 @@ class DataSourceAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: DataSource, form: "Form", change: bool) -> None:
         """Write what was changed in the form and nothing else: the row's kind may have been switched meanwhile."""
         if form.changed_data:
-            obj.save(update_fields=form.changed_data)
+            before = {name: form.initial[name] for name in form.changed_data}
+            obj.save_settings(before, by=request.user.get_username())
 
     def construct_change_message(
         self, request: HttpRequest, form: "Form", formsets: Any, add: bool = False

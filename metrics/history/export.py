@@ -33,7 +33,9 @@ def read_range(start: float, end: float, encode: Callable[[list[Snapshot]], str]
 
 def read_events(start: float, end: float) -> list[dict[str, Any]]:
     """The switches of sources with start <= time < end (Unix seconds), oldest first (blocking)."""
-    switches = read_whole(SourceSwitch.objects.filter(time_ms__gte=to_ms(start), time_ms__lt=to_ms(end)))
+    switches = read_whole(
+        SourceSwitch.objects.filter(setting=SourceSwitch.KIND, time_ms__gte=to_ms(start), time_ms__lt=to_ms(end))
+    )
     return [
         {"time": s.time_ms / 1000, "group": s.group, "from": s.from_kind, "to": s.to_kind, "by": s.by} for s in switches
     ]

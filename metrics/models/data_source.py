@@ -1,6 +1,7 @@
 """Staff's choice of a source for each group."""
 
 import time
+from collections.abc import Mapping
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
@@ -9,7 +10,7 @@ from django.db import models, transaction
 
 from metrics.catalogue import Group, SourceKind
 from metrics.choices import Choices, SourceChoice
-from metrics.models.source_switch import SourceSwitch
+from metrics.models.source_switch import SourceSwitch, write_setting
 
 
 def kind_constraints() -> list[models.BaseConstraint]:
@@ -60,8 +61,13 @@ class DataSource(models.Model):
 
     def clean(self) -> None:
         """Refuse a kind that cannot answer for this group."""
-        if self.kind and SourceKind(self.kind) not in self.group_enum.kinds:
-            raise ValidationError({"kind": f"{self} cannot be read from {self.get_kind_display().lower()}."})
+        if self.kind:
+            self.check_kind(SourceKind(self.kind))
+
+    def check_kind(self, kind: SourceKind) -> None:
+        """Raise ValidationError where `kind` cannot answer for this group."""
+        if kind not in self.group_enum.kinds:
+            raise ValidationError({"kind": f"{self} cannot be read from {dict(self.KIND_LABELS)[kind].lower()}."})
 
     @classmethod
     def known(cls) -> "models.QuerySet[DataSource]":
@@ -88,15 +94,44 @@ class DataSource(models.Model):
         A compare-and-set: of two people switching at once, one does it and is logged, the other is told. True where
         this call changed it. Raises ValidationError where `kind` cannot answer for this group.
         """
+        self.check_kind(kind)
         before = self.kind
         self.kind = kind.value
-        self.clean()
         if before == kind:
             return False
         with transaction.atomic():
             if not DataSource.objects.filter(pk=self.pk, kind=before).update(kind=kind.value):
                 return False
-            SourceSwitch.objects.create(
-                time_ms=round(time.time() * 1000), group=self.group, from_kind=before, to_kind=kind.value, by=by
-            )
+            self._record(SourceSwitch.KIND, before, kind.value, by)
         return True
+
+    def save_settings(self, before: Mapping[str, object], *, by: str) -> None:
+        """Write those settings of this row that `before` names, and keep each as an event; `before` is what they were.
+
+        Nothing else of the row is written: somebody may have switched its kind meanwhile.
+        """
+        with transaction.atomic():
+            self.save(update_fields=list(before))
+            for setting, was in before.items():
+                self._record(setting, write_setting(was), write_setting(getattr(self, setting)), by)
+
+    def _record(self, setting: str, before: str, after: str, by: str) -> None:
+        SourceSwitch.objects.create(
+            time_ms=round(time.time() * 1000),
+            group=self.group,
+            setting=setting,
+            from_kind=before,
+            to_kind=after,
+            by=by,
+        )
+
+    def undo(self, switch: SourceSwitch, *, by: str) -> bool:
+        """Switch back to what it was before `switch`, if that is still the last one of this group.
+
+        True where this call changed it. Raises ValidationError as `switch`, ValueError where this version does not know
+        what it was.
+        """
+        last = SourceSwitch.objects.filter(group=self.group, setting=SourceSwitch.KIND).order_by("pk").last()
+        if last != switch or self.kind != switch.to_kind:
+            return False
+        return self.switch(SourceKind(switch.from_kind), by=by)

@@ -25,10 +25,12 @@ class HostSource:
     A metric it cannot know is `missing`, a machine that hangs is `unreachable`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cpu_window_s: float | None = None) -> None:
+        """`cpu_window_s`: seconds over which each CPU use is measured; None: since the last time it was asked."""
         # psutil keeps its last CPU times per thread, so it must always be the same one.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="host")
         self._inquiry = Inquiry(self._ask)
+        self._cpu_window_s = cpu_window_s
         self._is_primed = False
         self._containers: int | None = None
         self._count_again_at = 0.0
@@ -47,7 +49,7 @@ class HostSource:
 
     def _measure_cpu(self) -> float:
         """CPU use of all cores in % since the last call. The first has nothing to compare with: it measures 50 ms."""
-        interval = None if self._is_primed else 0.05
+        interval = self._cpu_window_s or (None if self._is_primed else 0.05)
         self._is_primed = True
         return psutil.cpu_percent(interval=interval)
 

@@ -55,16 +55,23 @@ class RedisSource:
 
     async def read(self, choices: Choices, groups: Collection[Group], deadline_s: float) -> Mapping[Group, Reading]:
         """Return one reading per group, all from a single round trip of at most `deadline_s` seconds."""
-        keys = [key for group in groups for key in keys_of(group)]
         try:
-            async with asyncio.timeout(deadline_s):
-                answers = dict(zip(keys, await self._get(keys), strict=True))
+            answers = await self.fetch(groups, deadline_s)
         except (TimeoutError, OSError, RedisError) as error:
             self._note_unreachable(error, deadline_s)
             return {group: Reading.failed(group, Problem.UNREACHABLE) for group in groups}
         self._note_reachable()
         now = time.time()
         return {group: compose_reading(group, answers, now=now, max_age_s=choices[group].max_age_s) for group in groups}
+
+    async def fetch(self, groups: Collection[Group], deadline_s: float) -> dict[str, Answer]:
+        """What Redis holds at every key of `groups`, unjudged, in one round trip.
+
+        Raises TimeoutError after `deadline_s` seconds, OSError or RedisError where Redis does not answer.
+        """
+        keys = [key for group in groups for key in keys_of(group)]
+        async with asyncio.timeout(deadline_s):
+            return dict(zip(keys, await self._get(keys), strict=True))
 
     async def _get(self, keys: list[str]) -> list[Answer]:
         # A pipeline of GETs, not MGET: MGET answers null for a key of another type, which is `invalid`, not `missing`.
@@ -119,15 +126,18 @@ def compose_reading(group: Group, answers: Mapping[str, Answer], *, now: float, 
     return Reading(values, problems, observed)
 
 
+def find_key(metric: Metric, answers: Mapping[str, Answer]) -> str:
+    """The first of the metric's keys that exists; where none does, the first that is asked for."""
+    return next((key for key in metric.redis_keys if answers[key] is not None), metric.redis_keys[0])
+
+
 def pick_value(metric: Metric, answers: Mapping[str, Answer]) -> Value:
     """The value under the first of the metric's keys that exists, None where none does; raises InvalidValueError."""
-    for key in metric.redis_keys:
-        answer = answers[key]
-        if isinstance(answer, Exception):
-            raise InvalidValueError(f"{key} does not hold a string")
-        if answer is not None:
-            return parse_value(metric, answer)
-    return None
+    key = find_key(metric, answers)
+    answer = answers[key]
+    if isinstance(answer, Exception):
+        raise InvalidValueError(f"{key} does not hold a string")
+    return None if answer is None else parse_value(metric, answer)
 
 
 def judge_heartbeat(answer: Answer, *, now: float, max_age_s: float) -> tuple[float | None, bool]:

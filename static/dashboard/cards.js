@@ -1,7 +1,7 @@
 /** The cards: one metric's value, change, sparkline, source and problem. */
 
 import { isNumeric } from "./catalogue.js";
-import { formatDuration, formatNumber, formatValue, unitOf } from "./format.js";
+import { asShown, formatDuration, formatNumber, formatValue, unitOf } from "./format.js";
 import { SIMULATED, explainProblem } from "./snapshot.js";
 import { extent, sparkPath } from "./sparkline.js";
 import { setText } from "./text.js";
@@ -64,7 +64,8 @@ class Card {
       setText(this.change, held ? `for ${held.isAtLeast ? "at least " : ""}${duration}` : "");
       return;
     }
-    const change = changeOf(rows, metric, window.from);
+    const found = changeOf(rows, metric, window.from);
+    const change = found && { ...found, change: asShown(metric, found.change) };
     // The change of a part of the range says so: after a switch of source, or while history is young.
     const isPart = change && change.since - window.from > Math.max((window.to - window.from) * 0.05, 5);
     const over = change && (isPart ? formatDuration(window.to - change.since) : range);

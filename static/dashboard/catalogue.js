@@ -6,7 +6,11 @@
  * @property {string} group
  * @property {string} label
  * @property {string} unit
- * @property {number} decimals
+ * @property {boolean} isPercent  Sent as a ratio, shown as percent: 0.783 is 78.3 %.
+ * @property {number} decimals  As shown, of the percents where it is shown as percent.
+ * @property {number|null} warn  As sent; a value that has come so far is worth a look. null: there is no such line.
+ * @property {number|null} critical  As sent; a value that has come so far must not wait.
+ * @property {"above"|"below"} worse  In which direction it gets worse.
  * @property {"float"|"int"|"str"} type
  * @property {boolean} isHero  Large, first, with its chart; its value is in the page's title.
  * @property {boolean} isSigned  Its sign is shown, in the colours of profit and loss.
@@ -27,6 +31,7 @@
  * @property {string} base  Below this address the page has the stream and history: `/stream/`, or that of a share link.
  * @property {boolean} isShared  The page is what a share link shows.
  * @property {number} interval  Seconds between two snapshots.
+ * @property {string} currency  The ISO 4217 code of amounts; empty: they are shown as plain numbers.
  * @property {number} served  The server's clock when it made the page, Unix seconds.
  * @property {import("./snapshot.js").Snapshot|null} latest  The newest snapshot by then.
  * @property {number|null} latestAge  Seconds since it had come to the server; null: it never came, it was read from

@@ -5,7 +5,7 @@
 /** @typedef {import("./row.js").Gap} Gap */
 
 /** Units that are said by the way the number is written, or that are none. */
-const SILENT_UNITS = new Set(["currency", "ratio", ""]);
+const SILENT_UNITS = new Set(["currency", ""]);
 
 /** @type {Map<string, Intl.NumberFormat>} Making a formatter costs more than a hundred uses of it. */
 const numberFormats = new Map();
@@ -29,11 +29,17 @@ export function formatNumber(value, decimals, isSigned = false) {
 export function formatValue(metric, value) {
   if (value === null || value === undefined) return "—";
   if (typeof value === "string") return value;
-  return formatNumber(value, metric.decimals, metric.isSigned);
+  return formatNumber(asShown(metric, value), metric.decimals, metric.isSigned);
+}
+
+/** @param {Metric} metric  @param {number} value  @returns {number} a ratio as percents, any other value as it is */
+export function asShown(metric, value) {
+  return metric.isPercent ? value * 100 : value;
 }
 
 /** @param {Metric} metric  @returns {string} the unit to put behind a value; empty where it goes without saying */
 export function unitOf(metric) {
+  if (metric.isPercent) return "%";
   return SILENT_UNITS.has(metric.unit) ? "" : metric.unit;
 }
 

@@ -10,6 +10,7 @@ import { describeStep, formatTime, formatValue, zoneName } from "./format.js";
 import { Freshness } from "./freshness.js";
 import { Indicator } from "./indicator.js";
 import { Past } from "./past.js";
+import { KeptSnapshot, isKept } from "./kept.js";
 import { Preferences, openStorage } from "./preferences.js";
 import { simulatedGroups, staleGroups } from "./snapshot.js";
 import { computeState } from "./state.js";
@@ -29,6 +30,8 @@ const CHARTS_AGAIN_AFTER = 3000;
 const CLOCK_NOTE_FOR = 60;
 
 const catalogue = readCatalogue(document);
+const kept = new KeptSnapshot(openStorage(), window);
+if (isKept(document)) kept.recall(catalogue);
 const { metrics } = catalogue;
 const groups = catalogue.groups.map(({ key }) => key);
 const groupLabels = new Map(catalogue.groups.map(({ key, label }) => [key, label]));
@@ -68,7 +71,7 @@ class Page {
   clockNote = { text: "", until: -Infinity };
   wokeAt = -Infinity;
   lookedAt = this.local.now();
-  arrivedAt = pageArrival();
+  arrivedAt = isKept(document) ? null : pageArrival();
   /** When the newest snapshot, or else the page, was here. */ heardAt = this.arrivedAt ?? 0;
   #isFrameDue = false;
   #pastDrawnAt = -Infinity;
@@ -122,6 +125,7 @@ class Page {
   /** @param {{snapshot: Snapshot, missing: import("./sequence.js").Missing|null, isFirst: boolean}} arrival */
   #onSnapshot({ snapshot, missing, isFirst }) {
     this.heardAt = this.local.now();
+    kept.note(snapshot);
     const step = this.freshness.note(snapshot, this.heardAt, isFirst);
     if (step) this.clockNote = { text: `The publisher's clock was ${describeStep(step)}.`, until: this.heardAt + CLOCK_NOTE_FOR };
     this.#take(snapshot, missing !== null, step);

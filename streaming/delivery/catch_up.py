@@ -1,8 +1,10 @@
-"""Brings clients that are behind up to date: all of them within one budget of the loop's time.
+"""Brings clients that are behind up to date: all of them within one budget of the loop's time, a few at once.
 
 However many they are and however much they lack, they get the loop for two milliseconds at a time, and not at all while
-a new snapshot goes out: who has everything comes first. What is older than the recent snapshots is read from the past,
-a page at a time, for a few clients at once, so that memory stays bounded.
+a new snapshot goes out: who has everything comes first. Of those in the queue, the first are served until they have
+everything or have to be waited for. So only a few sockets are full at once: with thousands, the server's own loop
+would write to all of them at each turn. What is older than the recent snapshots is read from the past, a page at a
+time, so that memory stays bounded.
 """
 
 import asyncio
@@ -10,10 +12,10 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from streaming.delivery.client import Client
 from streaming.delivery.close_codes import TRY_AGAIN_LATER
+from streaming.delivery.past import Past, PastUnreadableError
 from streaming.delivery.recent import RecentSnapshots
 from streaming.wire import Frame
 
@@ -21,28 +23,17 @@ logger = logging.getLogger(__name__)
 
 #: Seconds of the loop's time for all who catch up, in one turn.
 SLICE_S = 0.002
-#: Snapshots that one client is sent before the next client has its turn.
+#: Snapshots that one client is sent between two looks at the clock.
 BURST = 16
+#: Clients that are waited for at once, each for its socket or for the past, and for how many seconds. Who takes longer
+#: makes room for the next, and stands in the queue again when its socket has taken what it was sent.
+SERVED, SERVED_S = 64, 0.1
 #: Clients for which the past is read at once, and how many snapshots at a time.
 READERS, PAGE = 8, 200
 #: Seconds that a client waits for what is older than the recent snapshots, before it is told that it is missing.
 PAST_PATIENCE_S = 10.0
 #: Seconds that a client whose place is ahead of this process waits for it.
 AHEAD_PATIENCE_S = 60.0
-
-
-class PastUnreadableError(Exception):
-    """Nobody who keeps the past answers; the message says why."""
-
-
-class Past(Protocol):
-    """Where snapshots are fetched from that this process has not."""
-
-    async def newest(self, count: int, patience_s: float) -> list[Frame]:
-        """The newest `count`, oldest first. Raises PastUnreadableError after `patience_s` seconds."""
-
-    async def between(self, after: int, before: int | None, patience_s: float, at_most: int) -> list[Frame]:
-        """The oldest ones between two ids (exclusive; None: no end), oldest first. Raises as `newest`."""
 
 
 class CatchUp:
@@ -70,6 +61,9 @@ class CatchUp:
         self.leave = leave
         self.unread = 0  # times that the past could not be read for a client
         self._queue: deque[Client] = deque()
+        self._served: dict[Client, asyncio.TimerHandle] = {}  # who is waited for, and what ends that
+        self._has_room = asyncio.Event()
+        self._has_room.set()
         self._ahead: dict[Client, float] = {}  # since when, on the loop's clock
         self._may_go_on = asyncio.Event()
         self._may_go_on.set()
@@ -82,9 +76,12 @@ class CatchUp:
         return len(self._queue)
 
     def enter(self, client: Client) -> None:
-        """See Attendant."""
+        """See Attendant. Who is being served goes on, and who lacks little goes first: it costs the others nothing."""
         client.is_behind = True
-        self._queue.append(client)
+        if self._release(client) or self._recent.count_after(client.after) <= BURST:
+            self._queue.appendleft(client)
+        else:
+            self._queue.append(client)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
 
@@ -107,6 +104,7 @@ class CatchUp:
     def forget(self, client: Client) -> None:
         """Keep nothing of a client that is gone."""
         self._ahead.pop(client, None)
+        self._release(client)
 
     def pause(self) -> None:
         """Send nothing to those in the queue until `go_on` is called."""
@@ -119,6 +117,8 @@ class CatchUp:
     async def aclose(self) -> None:
         """Send nothing more to those in the queue."""
         self._queue.clear()
+        for client in tuple(self._served):
+            self._release(client)
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])
@@ -127,15 +127,32 @@ class CatchUp:
         """Serve the queue until it is empty."""
         try:
             while self._queue:
+                await self._has_room.wait()
                 await self._may_go_on.wait()
                 until = self._clock() + self._slice_s
-                while self._queue:
+                while self._queue and self._has_room.is_set():
                     self._serve(self._queue.popleft())
                     if self._clock() >= until:
                         break
                 await asyncio.sleep(0)
         finally:
             self._running = None
+
+    def _wait_for(self, client: Client) -> None:
+        """Count `client` among those that are served, until it comes back or has taken SERVED_S seconds."""
+        self._release(client)
+        self._served[client] = asyncio.get_running_loop().call_later(SERVED_S, self._release, client)
+        if len(self._served) >= SERVED:
+            self._has_room.clear()
+
+    def _release(self, client: Client) -> bool:
+        """Make room for the next; False where `client` was not among those that are served."""
+        timer = self._served.pop(client, None)
+        if timer is None:
+            return False
+        timer.cancel()
+        self._has_room.set()
+        return True
 
     def _serve(self, client: Client) -> None:
         """Send one client what it may have in one turn, and queue it again where that was not all."""
@@ -145,13 +162,14 @@ class CatchUp:
             frame = self._recent.next_after(client.after)
             if self._past is not None and not client.past_is_read and self._is_past_needed(client.after, frame):
                 client.waiting = asyncio.create_task(self._send_past(client, self._past))
+                self._wait_for(client)
                 return
             if frame is None:
                 client.is_behind = client.past_is_read = False
                 return
             if not self.send(client, frame):
                 return
-        self._queue.append(client)
+        self._queue.appendleft(client)
 
     def _is_past_needed(self, after: int, frame: Frame | None) -> bool:
         """Whether there may be snapshots between the id `after` and `frame`, the next one that is kept here."""
@@ -160,13 +178,16 @@ class CatchUp:
         return frame.leaves_hole_after(after) or (frame.previous is None and frame is self._recent.oldest)
 
     def send(self, client: Client, frame: Frame) -> bool:
-        """Send `frame`, or tell with it that what came before cannot be had; as Client.send."""
-        after = client.after
-        return client.send(frame.after_a_hole(after) if frame.leaves_hole_after(after) else frame)
+        """Send `frame`, or tell with it that it does not continue what the client has; as Client.send."""
+        if client.send(frame.shown_after(client.after)):
+            return True
+        if not client.is_gone:
+            self._wait_for(client)
+        return False
 
     async def _wait(self, client: Client, rest: Awaitable[None]) -> None:
-        """Await the rest of a send, then have the client served again."""
-        if await self._settle(client, rest):
+        """Await the rest of a send, then have the client served again, unless somebody waited for it (`_is_taken`)."""
+        if await self._settle(client, rest) and client.waiting is asyncio.current_task():
             client.waiting = None
             self.enter(client)
 
@@ -186,39 +207,41 @@ class CatchUp:
         return not client.is_gone
 
     async def _send_past(self, client: Client, past: Past) -> None:
-        """Send what is older than the recent snapshots, at the client's pace, then have it served from those."""
+        """Send a page of what is older than the recent snapshots, then have the client served again.
+
+        Nothing is kept, and nobody else waits, for a socket that is full: what it did not take is read again.
+        """
         async with self._readers:
             frame = self._recent.next_after(client.after)
-            while not client.is_gone and self._is_past_needed(client.after, frame):
+            page: list[Frame] = []
+            if self._is_past_needed(client.after, frame):
                 try:
                     page = await past.between(client.after, frame.id if frame else None, PAST_PATIENCE_S, PAGE)
                 except PastUnreadableError as error:
                     self.unread += 1
                     logger.warning("A client cannot be sent what it missed after %d: %s", client.after, error)
-                    page = []
-                if not page:
-                    client.past_is_read = True
-                    break
-                await self._send_page(client, page)
-                frame = self._recent.next_after(client.after)
+                client.past_is_read = not page
+            limit = asyncio.get_running_loop().time() + SERVED_S
+            for number, one in enumerate(page, 1):
+                if not self.send(client, one) and not await self._is_taken(client, limit):
+                    return
+                if number % BURST == 0:
+                    await asyncio.sleep(0)
+                    await self._may_go_on.wait()
         if not client.is_gone:
             client.waiting = None
             self.enter(client)
 
-    async def _send_page(self, client: Client, page: list[Frame]) -> None:
-        """Send `page`, or as much of it as the client stays for."""
-        for number, frame in enumerate(page, 1):
-            after, client.after = client.after, frame.id
-            shown = frame.after_a_hole(after) if frame.leaves_hole_after(after) else frame
-            if not await self._settle(client, push(client, shown)):
-                return
-            if number % BURST == 0:
-                await asyncio.sleep(0)
-                await self._may_go_on.wait()
-
-
-async def push(client: Client, frame: Frame) -> None:
-    """Send `frame` and wait until that is done; raises what the client's sender raises."""
-    rest = client.send_now(frame)
-    if rest is not None:
-        await rest
+    async def _is_taken(self, client: Client, limit: float) -> bool:
+        """Wait until what `client` was sent last is on its way; False at `limit` (the loop's clock), or if it left."""
+        sending, client.waiting = client.waiting, asyncio.current_task()
+        if sending is None or client.is_gone:
+            return False
+        try:
+            done, _ = await asyncio.wait([sending], timeout=limit - asyncio.get_running_loop().time())
+        except asyncio.CancelledError:
+            sending.cancel()
+            raise
+        if not done:
+            client.waiting = sending
+        return bool(done) and not client.is_gone

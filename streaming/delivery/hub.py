@@ -7,7 +7,6 @@ encoded; its frame is made once and shared by all. A sweep sends directly, witho
 """
 
 import asyncio
-import itertools
 import logging
 import time
 from collections.abc import Callable
@@ -15,26 +14,21 @@ from collections.abc import Callable
 from channels.layers import BaseChannelLayer
 
 from access.viewer import Admission
-from streaming.delivery.catch_up import CatchUp, Past, PastUnreadableError
+from streaming.delivery.catch_up import CatchUp
 from streaming.delivery.client import FROM_NEXT, AdmittedClient, Client
 from streaming.delivery.close_codes import COME_BACK
+from streaming.delivery.healing import Healing
+from streaming.delivery.membership import join_group
+from streaming.delivery.past import Past
 from streaming.delivery.recent import RecentSnapshots
 from streaming.delivery.sending import AsgiSend, AsgiSender, MakeSender
 from streaming.delivery.turns import Turns
-from streaming.wire import GROUP, Frame, read_layer_message
+from streaming.wire import Frame, read_layer_message
 
 logger = logging.getLogger(__name__)
 
 #: In how many steps the clients are sent away at the end.
 DRAIN_BATCHES = 20
-#: Seconds that a process which starts waits for the past, and that a gap waits to be healed from it.
-RECALL_PATIENCE_S = 2.0
-LATE_RECALL_PATIENCE_S = 60.0
-HEALING_PATIENCE_S = 1.0
-#: How often the past is read again where it ends before what has arrived begins.
-RECALL_ATTEMPTS = 10
-#: How many snapshots a gap may have to be healed from the past for all clients at once; each reads more for itself.
-LARGEST_HEALING = 5000
 
 
 class Hub:
@@ -59,7 +53,6 @@ class Hub:
         self.patience_s = patience_s
         self.clients: set[Client] = set()
         self.make_sender = make_sender
-        self.term = 0  # of the newest snapshot
         self.left = 0  # connections that ended
         self.dropped = 0  # snapshots that came again
         self.refused = 0  # snapshots of a publisher whose term was over
@@ -70,22 +63,29 @@ class Hub:
         self.stuck = 0  # clients closed because they did not read
         self._tell_stuck_at = 0.0  # on the loop's clock
         self.sender: str | None = None  # what sends to the client that came last, by its name
-        self.arrived_at: float | None = None  # when the newest snapshot came, on the loop's clock; None: none came yet
+        self.arrived_at: float | None = None  # when the newest was passed on, on the loop's clock; None: none came yet
         self.is_ready = asyncio.Event()
         self.is_draining = False  # told the clients to come back: nobody new stays
-        self._past = past
+        self._healing = Healing(self.recent, past)
         self._on_swept = on_swept
         self._catch_up = CatchUp(self.recent, past=past, patience_s=patience_s, leave=self.leave, clock=clock)
         self._turns = Turns(clock)
-        self._recalling: asyncio.Task[None] | None = None
         self._passing_on = asyncio.Lock()
         self._may_lack_some = asyncio.Event()
 
-    # --- the clients ---
+    @property
+    def term(self) -> int:
+        """The highest of any snapshot so far."""
+        return self.recent.term
+
+    @property
+    def is_recalling(self) -> bool:
+        """Whether the recent snapshots are still to be read from the past."""
+        return self._healing.is_recalling
 
     @property
     def catching_up(self) -> int:
-        """How many clients are behind and ready to be sent to."""
+        """How many clients are behind and wait for their turn."""
         return self._catch_up.waiting
 
     @property
@@ -109,7 +109,7 @@ class Hub:
         self.clients.add(client)
         latest = self.recent.latest
         if latest is None:
-            if since is not None and self._past is not None:
+            if since is not None:
                 self._catch_up.enter(client)
         elif since is None:
             client.send(latest)
@@ -146,8 +146,6 @@ class Hub:
                 self.stuck,
             )
 
-    # --- passing on ---
-
     async def pass_on(self, frame: Frame) -> None:
         """Keep `frame` and send it to every client, after whatever was lost before it.
 
@@ -165,15 +163,7 @@ class Hub:
         while True:
             await self._may_lack_some.wait()
             self._may_lack_some.clear()
-            latest = self.recent.latest
-            if latest is None or self._past is None:
-                continue
-            try:
-                found = await self._past.between(latest.id, None, HEALING_PATIENCE_S, LARGEST_HEALING)
-            except PastUnreadableError as error:
-                logger.debug("The past does not tell what came while the layer was away: %s", error)
-                continue
-            for frame in found:
+            for frame in await self._healing.fetch_newer():
                 if frame.id > (self.recent.latest or frame).id:
                     self.healed += 1
                     async with self._passing_on:  # it says nothing of whether anybody publishes now
@@ -188,11 +178,10 @@ class Hub:
         if latest is not None and frame.id <= latest.id:
             self.dropped += 1
             return
-        self.term = frame.term
-        if is_live:
-            self.arrived_at = asyncio.get_running_loop().time()
-        if latest is not None and frame.previous != latest.id:
+        if latest is not None:
             await self._join_ends(latest, frame)
+        if is_live:  # only now: while a gap is being healed, clients get nothing
+            self.arrived_at = asyncio.get_running_loop().time()
         await self._sweep(frame)
 
     async def _join_ends(self, latest: Frame, frame: Frame) -> None:
@@ -200,19 +189,27 @@ class Hub:
         if frame.previous is None:
             self.breaks += 1
             logger.error("The publisher does not know what came before %d; here %d did.", frame.id, latest.id)
-        elif frame.previous < latest.id:
-            self.forks += 1
-            logger.error("A fork: %d continues %d, but %d was published, too.", frame.id, frame.previous, latest.id)
-        else:
-            for missed in await self._fetch_missed(latest.id, frame):
-                await self._sweep(missed)
+        elif frame.previous > latest.id:
+            missed = await self._healing.fetch_between(latest.id, frame)
+            if missed and missed[-1].id == frame.previous:
+                self.healed += len(missed)
+            else:
+                self.gaps += 1
+                logger.warning(
+                    "A gap stays between %d and %d: nobody has all of it. Clients are told.", latest.id, frame.id
+                )
+            for one in missed:
+                await self._sweep(one)
 
     async def _sweep(self, frame: Frame) -> None:
         """Keep `frame`, the newest, and send it to every client that has all before it."""
         latest = self.recent.latest
         before = latest.id if latest is not None else FROM_NEXT
+        if frame.previous is not None and frame.previous < before:
+            self.forks += 1
+            logger.error("A fork: %d continues %d, but %d was published, too.", frame.id, frame.previous, before)
         self.recent.append(frame)
-        shown = frame.after_a_hole(before) if frame.leaves_hole_after(before) else frame
+        shown = frame.shown_after(before)
         self._catch_up.pause()
         try:
             turn = self._turns.begin()
@@ -224,111 +221,27 @@ class Hub:
             self._catch_up.go_on()
         self._on_swept()
 
-    async def _fetch_missed(self, after: int, frame: Frame) -> list[Frame]:
-        """What was published between `after` and `frame`; waits a little for what history's writer has in hand."""
-        missed: list[Frame] = []
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + HEALING_PATIENCE_S
-        while self._past is not None and loop.time() < give_up and len(missed) < LARGEST_HEALING:
-            start = missed[-1].id if missed else after
-            try:
-                found = await self._past.between(start, frame.id, HEALING_PATIENCE_S, LARGEST_HEALING)
-            except PastUnreadableError as error:
-                logger.debug("The past does not help to close a gap: %s", error)
-                break
-            missed += found
-            if missed and missed[-1].id == frame.previous:
-                self.healed += len(missed)
-                return missed
-            if not found:
-                await asyncio.sleep(0.05)
-        self.gaps += 1
-        logger.warning("A gap stays between %d and %d: nobody has all of it. Clients are told.", after, frame.id)
-        return missed
+    async def recall(self) -> None:
+        """Fill the recent snapshots from the past, as far as it answers soon; then clients may join."""
+        await self._healing.recall()
+        self.is_ready.set()
 
     async def run(self, layer: BaseChannelLayer) -> None:
         """Join the group and pass on what comes, until cancelled. Raises what the channel layer raises."""
         await self.recall()
-        channel = await layer.new_channel()
-        await layer.group_add(GROUP, channel)
-        beside = [
-            asyncio.create_task(self._stay_member(layer, channel)),
-            asyncio.create_task(self._fetch_after_reconnects()),
-        ]
-        try:
-            while True:
-                await self.pass_on(read_layer_message(await layer.receive(channel)))
-        finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.wait(beside)
-            await self._leave_group(layer, channel)
-
-    async def _leave_group(self, layer: BaseChannelLayer, channel: str) -> None:
-        """Leave nothing behind that the layer would go on to fill."""
-        try:
-            async with asyncio.timeout(1):
-                await layer.group_discard(GROUP, channel)
-        except Exception as error:  # the layer is away: the membership ends by itself
-            logger.debug("Could not leave %s: %s", GROUP, error)
-
-    async def _stay_member(self, layer: BaseChannelLayer, channel: str) -> None:
-        """Join again and again: layers forget members after `expiry` or `group_expiry`, however alive they are."""
-        pause_s = min(getattr(layer, "expiry", 60), getattr(layer, "group_expiry", 86400)) / 3
-        while True:
-            await asyncio.sleep(pause_s)
+        async with join_group(layer) as channel:
+            fetching = asyncio.create_task(self._fetch_after_reconnects())
             try:
-                await layer.group_add(GROUP, channel)
-            except Exception as error:  # the layer is away; its return is seen at the next turn
-                logger.debug("Could not renew the membership of %s: %s", GROUP, error)
-
-    # --- the start ---
-
-    @property
-    def is_recalling(self) -> bool:
-        """Whether the recent snapshots are still to be read from the past."""
-        return self._recalling is not None and not self._recalling.done()
-
-    async def recall(self) -> None:
-        """Fill the recent snapshots from the past, so that a restart loses nothing of what clients may resume from.
-
-        Returns when that is done, or after RECALL_PATIENCE_S; it then goes on until the past answers.
-        """
-        if self._recalling is None and self._past is not None:
-            self._recalling = asyncio.create_task(self._recall_from(self._past))
-        if self._recalling is not None:
-            await asyncio.wait([self._recalling], timeout=RECALL_PATIENCE_S)
-            if not self._recalling.done():
-                logger.warning("Starting without the recent snapshots: history does not answer yet.")
-        self.is_ready.set()
-
-    async def _recall_from(self, past: Past) -> None:
-        """Read the newest snapshots until that succeeds, and until they join what has arrived meanwhile."""
-        for attempt in itertools.count():
-            try:
-                found = await past.newest(self.recent.keep, LATE_RECALL_PATIENCE_S)
-            except PastUnreadableError as error:
-                logger.debug("The past does not answer: %s", error)
-                await asyncio.sleep(RECALL_PATIENCE_S)
-                continue
-            oldest = self.recent.oldest
-            older = [frame for frame in found if oldest is None or frame.id < oldest.id]
-            is_joined = oldest is None or oldest.previous is None or (older and older[-1].id >= oldest.previous)
-            if is_joined or attempt >= RECALL_ATTEMPTS:
-                break
-            await asyncio.sleep(0.2)  # the last one before is on its way into history
-        self.recent.put_before(older)
-        if older:
-            self.term = max(self.term, older[-1].term)
-
-    # --- the end ---
+                while True:
+                    await self.pass_on(read_layer_message(await layer.receive(channel)))
+            finally:
+                fetching.cancel()
+                await asyncio.wait([fetching])
 
     async def aclose(self) -> None:
         """End the recall from history, if it still goes on, and what clients are still sent."""
         await self._catch_up.aclose()
-        if self._recalling is not None:
-            self._recalling.cancel()
-            await asyncio.wait([self._recalling])
+        await self._healing.aclose()
 
     async def drain(self, within_s: float) -> None:
         """Tell all clients to come back (1012), in batches spread over `within_s` seconds so that they do in turn."""

@@ -31,6 +31,8 @@ LEARNING_PATIENCE_S = 2.0
 RECOVERED = 1000
 #: Before all ids.
 EVERYTHING = -1
+#: Why a channel layer in this very process was too slow.
+TOO_BUSY = "no answer in time; it is in this process, which was stopped for a while, or the machine is too busy"
 
 
 class Head(NamedTuple):
@@ -283,7 +285,8 @@ class Publisher:
 
     def _note_failure(self, error: Exception) -> None:
         self.failed += 1
-        self.error = describe_failure(error)
+        is_late = isinstance(error, TimeoutError)
+        self.error = TOO_BUSY if is_late and not self._outlet.decides else describe_failure(error)
         if self._failing_since is None:
             self._failing_since = time.monotonic()
             logger.warning("The channel layer takes no snapshots (%s); trying at each tick.", self.error)

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import signal
+from contextlib import suppress
 from typing import Any
 
 import daphne.server
 from daphne.endpoints import build_endpoint_description_strings
 from django.conf import settings
 from twisted.internet import reactor
+from twisted.internet.error import ReactorNotRunning
 
 from streaming.ending import LAST_S, end_within
 from streaming.runtime import Runtime
@@ -76,9 +78,13 @@ def run(application: Application, runtime: Runtime, address: Address, ready: Rea
 
     endings: list[asyncio.Task[None]] = []
 
+    def stop() -> None:
+        with suppress(ReactorNotRunning):  # asked twice, and the first time was heard
+            server.stop()
+
     def begin_end() -> None:
         if endings:  # asked twice: now
-            server.stop()
+            stop()
         else:
             end_within(settings.STREAM_DRAIN + LAST_S)
             endings.append(asyncio.get_running_loop().create_task(end()))
@@ -91,7 +97,7 @@ def run(application: Application, runtime: Runtime, address: Address, ready: Rea
         try:
             await runtime.stop()
         finally:
-            server.stop()
+            stop()
 
     reactor.callWhenRunning(reactor.callLater, 0, when_running)
     logging.getLogger("daphne.server").addFilter(failures := ListenFailures())

@@ -13,17 +13,9 @@ from django.conf import settings
 
 from access.share import Share, metrics_shown
 from metrics.catalogue import Group, Metric, metrics_of
+from metrics.ranges import RANGES
 from streaming.delivery.sharing import show_frame
 from streaming.wire import Frame
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """A length of time to look back over: `key` in addresses, `label` for people."""
-
-    key: str
-    label: str
-    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +28,6 @@ class Preference:
     default: str
 
 
-RANGES = (
-    Range("5m", "5 min", 300),
-    Range("1h", "1 h", 3600),
-    Range("6h", "6 h", 21_600),
-    Range("24h", "24 h", 86_400),
-    Range("7d", "7 d", 604_800),
-)
 #: What the settings offer; the range has its place in the bar.
 PREFERENCES = (
     Preference("theme", "Colours", (("auto", "System"), ("light", "Light"), ("dark", "Dark")), "auto"),
@@ -83,7 +68,7 @@ def describe_page(
     base: str = "/stream/",
     share: Share | None = None,
 ) -> dict[str, Any]:
-    """The page's data block: seconds between snapshots, this server's clock, groups, metrics, ranges and preferences.
+    """The page's data block: seconds between snapshots, currency, this server's clock, groups, metrics and controls.
 
     `base`: below which address it has the stream and history. `share`: what a share link shows of all that.
 
@@ -97,6 +82,7 @@ def describe_page(
         "base": base,
         "isShared": share is not None,
         "interval": interval,
+        "currency": settings.CURRENCY,
         "served": time.time(),
         "latest": json.loads(latest.text) if latest else None,
         "latestAge": latest_age if latest else None,
@@ -114,7 +100,11 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "group": metric.group.value,
         "label": metric.label,
         "unit": metric.unit,
-        "decimals": metric.decimals,
+        "isPercent": metric.is_percent,
+        "decimals": metric.decimals_for_people,
+        "warn": metric.thresholds.warn,
+        "critical": metric.thresholds.critical,
+        "worse": metric.thresholds.worse.value,
         "type": metric.type.__name__,
         "isHero": metric.is_hero,
         "isSigned": metric.is_signed,

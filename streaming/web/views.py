@@ -10,9 +10,10 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from access.viewer import RefusedError, Scope, Viewer
+from metrics.ranges import RANGES
 from streaming.health import Report, report_health
 from streaming.web.admission import admits, admits_people, find_viewer
-from streaming.web.page import PREFERENCES, RANGES, describe_page, page_groups, page_modules
+from streaming.web.page import PREFERENCES, describe_page, page_groups, page_modules
 from streaming.web.provide import runtime_of
 
 

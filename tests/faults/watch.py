@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import re
 import time
 from collections import Counter
@@ -41,6 +42,7 @@ class Flow:
         #: When each snapshot came to the witness of an address: those newer than all before; of these, those live.
         self.new: dict[str, dict[int, float]] = {}
         self.live: dict[str, dict[int, float]] = {}
+        self._greetings: list[tuple[str, int, float]] = []
         self.violations: list[str] = []
 
     def note(self, address: str, message: DecodedMessage, violations: list[str]) -> None:
@@ -54,7 +56,10 @@ class Flow:
         while True:
             try:
                 async with connect(address, compression=None, open_timeout=5, close_timeout=0.2) as connection:
-                    await connection.recv()  # a greeting: the newest, however old it is
+                    # A greeting is the newest, however old it is; or, where the server had none, what came just now.
+                    self._greetings.append(
+                        (address, decode(await connection.recv(decode=True))["id"], time.monotonic())
+                    )
                     while True:
                         self._note_arrival(address, decode(await connection.recv(decode=True))["id"])
             except (OSError, WebSocketException):
@@ -79,8 +84,13 @@ class Flow:
         return last_before(self.live.get(address, {}), until)
 
     def last_new(self, address: str, until: float) -> float | None:
-        """The same of those that came late, too: from a server that woke up, say."""
-        return last_before(self.new.get(address, {}), until)
+        """The same of those that came late, too: from a server that woke up, say; and of greetings that were new."""
+        greetings = {
+            own: moment
+            for other, own, moment in self._greetings
+            if other == address and abs(moment - self.first_seen.get(own, math.inf)) < LIVE_S
+        }
+        return last_before({**greetings, **self.new.get(address, {})}, until)
 
     def first_after(self, address: str, moment: float) -> float | None:
         """When the first live one came to that address after `moment`."""

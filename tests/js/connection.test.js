@@ -70,6 +70,13 @@ test("says what is gone for good, as the server tells it", () => {
   assert.deepEqual(missing, [{ after: 100_000, before: 109_000, isGone: true }]);
 });
 
+test("a snapshot that does not follow the last one here is told as such, whatever it follows", () => {
+  const { browser, missing } = connect();
+  deliver(browser, 97, 100);
+  browser.socket.send(snapshot(103, { previous: 97_000, missed: { after: 100_000, before: 103_000 } }));
+  assert.deepEqual(missing, [{ after: 100_000, before: 103_000, isGone: true }]);
+});
+
 test("a publisher that does not know what came before it may have left something out", () => {
   const { browser, missing } = connect();
   deliver(browser, 100);

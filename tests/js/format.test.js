@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { formatDuration, formatTime, formatValue, zoneName } from "../../static/dashboard/format.js";
+import { formatDuration, formatTime, formatValue, unitOf, zoneName } from "../../static/dashboard/format.js";
 import { CPU, PNL, REGIME } from "./metrics.js";
 
 test("what is signed has always its sign, zero has none, and a unit means nothing", () => {
@@ -10,6 +10,14 @@ test("what is signed has always its sign, zero has none, and a unit means nothin
   assert.equal(formatValue(PNL, 0), "0.00");
   assert.equal(formatValue({ ...PNL, isSigned: false }, 126692.1), "126,692.10");
   assert.equal(formatValue({ ...CPU, isSigned: true }, 5), "+5.00");
+});
+
+test("what is sent as a ratio is shown as percent, with its decimals", () => {
+  const accuracy = { ...CPU, unit: "ratio", isPercent: true, decimals: 1 };
+  assert.equal(formatValue(accuracy, 0.784), "78.4");
+  assert.equal(formatValue({ ...accuracy, decimals: 0 }, 0.07), "7"); // 0.07 × 100 is 7.000000000000001
+  assert.equal(unitOf(accuracy), "%");
+  assert.equal(unitOf(PNL), "");
 });
 
 test("no value is a dash, a real 0 is 0, a text is itself", () => {

@@ -3,8 +3,8 @@
 /** @typedef {import("../../static/dashboard/catalogue.js").Metric} Metric */
 
 /** @type {Metric} */
-export const PNL = { key: "pnl", group: "portfolio", label: "P&L", unit: "currency", decimals: 2, type: "float", isHero: true, isSigned: true };
+export const PNL = { key: "pnl", group: "portfolio", label: "P&L", unit: "currency", isPercent: false, decimals: 2, warn: null, critical: null, worse: "above", type: "float", isHero: true, isSigned: true };
 /** @type {Metric} */
-export const CPU = { key: "cpu", group: "system", label: "CPU", unit: "%", decimals: 2, type: "float", isHero: false, isSigned: false };
+export const CPU = { key: "cpu", group: "system", label: "CPU", unit: "%", isPercent: false, decimals: 2, warn: 85, critical: 95, worse: "above", type: "float", isHero: false, isSigned: false };
 /** @type {Metric} */
-export const REGIME = { key: "regime", group: "ai", label: "Regime", unit: "", decimals: 0, type: "str", isHero: false, isSigned: false };
+export const REGIME = { key: "regime", group: "ai", label: "Regime", unit: "", isPercent: false, decimals: 0, warn: null, critical: null, worse: "above", type: "str", isHero: false, isSigned: false };

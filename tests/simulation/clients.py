@@ -168,8 +168,8 @@ class SimulatedClient:
             self.told += 1
             if missed != last:
                 object_to(f"{self.name} was told of a hole after {missed}, and had everything up to {last}")
-        elif previous is not None and previous > last:
-            object_to(f"{self.name} received {number} after {last}, without {previous} and without a word")
+        elif previous is not None and previous != last:
+            object_to(f"{self.name} received {number}, which follows {previous}, after {last} and without a word")
 
 
 def find_place(text: str) -> tuple[int, int | None]:

@@ -43,7 +43,8 @@ def show(message: DecodedMessage) -> str:
     )
     for metric in CATALOGUE:
         value, problem = message.get(metric.key), problems.get(metric.key)
-        values.append(f"{metric.key} {metric.show(value)}" + (f" ({problem})" if problem else ""))
+        shown = "—" if value is None else value  # as it is sent: what is checked here is the wire
+        values.append(f"{metric.key} {shown}" + (f" ({problem})" if problem else ""))
     sources = " ".join(f"{group}={source}" for group, source in chosen.items())
     return f"{message.get('datetime')}  {'  '.join(values)}  [{sources}]"
 

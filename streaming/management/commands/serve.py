@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 
+from streaming.management.addresses import describe_addresses
 from streaming.management.preparation import Preparation
 from streaming.servers import SERVERS, Address, ServerError
 
@@ -56,12 +57,5 @@ class Command(BaseCommand):
 
     def show_addresses(self, host: str, port: int) -> None:
         """Say where everything is, once the server listens."""
-        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self.stdout.write(
-            f"Dashboard  http://{where}/\n"
-            f"Stream     ws://{where}/stream/live\n"
-            f"Health     http://{where}/stream/health\n"
-            f"Admin      http://{where}/admin/\n"
-            f"Access     {settings.ACCESS}: {settings.ACCESS_REASON}\n"
-        )
-        self.stdout.flush()
+        self.show(describe_addresses(host, port).rstrip())
+        self.show(f"Access     {settings.ACCESS}: {settings.ACCESS_REASON}")

@@ -1,0 +1,140 @@
+#!/usr/bin/env python
+"""The whole thing with data that moves, in one command (`make demo`): a Redis, a producer, the dashboard.
+
+Everything has ports and files of its own, ends with Ctrl-C, and leaves nothing behind: what `make serve` keeps is not
+touched. AI and Portfolio are read from Redis, as in production; the system's numbers are this machine's own.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+
+BIN = Path(sys.executable).parent
+HOST = os.environ.get("HOST") or "127.0.0.1"
+PORT = int(os.environ.get("PORT") or 8000)
+#: What the demo shows where nothing else is asked for.
+DEFAULTS = {"STREAM_INTERVAL": "1", "CURRENCY": "USD"}
+#: Seconds that Redis may take to start, and each process to end.
+PATIENCE_S = 15
+
+
+def can_listen(port: int) -> bool:
+    """Whether nobody listens at `port` of HOST yet."""
+    with socket.socket(socket.AF_INET6 if ":" in HOST else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(*command: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command until the block ends. Ctrl-C is not for it to hear: they end one after the other."""
+    process = subprocess.Popen(command, start_new_session=True)  # noqa: S603  # words of this file
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def redis_server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A Redis in memory, at a port of its own; it answers. Raises SystemExit where it does not come up."""
+    port = free_port()
+    options = (
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--save",
+        "",
+        "--dir",
+        folder,
+        "--logfile",
+        folder / "redis.log",
+    )
+    with running(BIN / "redis-server", *options) as process:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"{BIN / 'redis-server'} does not start.")
+            time.sleep(0.05)
+        yield process, port
+
+
+def choose_redis() -> None:
+    """Make the tables, and have AI and Portfolio read from Redis, as staff would in the admin."""
+    django.setup()
+    from django.core.management import call_command
+
+    from metrics.catalogue import Group, SourceKind
+    from metrics.models import DataSource
+
+    call_command("migrate", verbosity=0)
+    DataSource.objects.filter(group__in=[Group.AI, Group.PORTFOLIO]).update(kind=SourceKind.REDIS)
+
+
+def end(signal_number: int, frame: object) -> None:
+    """Called by Ctrl-C and by whoever ends this process; asked again while all end, it changes nothing."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run all of it until Ctrl-C. Raises SystemExit where a part of it ends by itself."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as parts:
+        folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="quantum-trader-demo-")))
+        redis, redis_port = parts.enter_context(redis_server(folder))
+        url = f"redis://127.0.0.1:{redis_port}/0"
+        own = {"DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", "METRICS_REDIS_URL": url, "REDIS_URL": ""}
+        os.environ.update({**DEFAULTS, **os.environ, **own, "STREAM_JOURNAL": ""})
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quantum_dashboard.settings")
+        choose_redis()
+        producer = parts.enter_context(running(sys.executable, "examples/producer.py", "--url", url))
+        print(
+            f"AI and Portfolio come from a Redis of the demo's own, which examples/producer.py fills.\n"
+            f"Watch it: {BIN / 'redis-cli'} -p {redis_port} monitor\n"
+            "Ctrl-C ends all of it and leaves nothing behind."
+            + ("" if can_listen(PORT) else f"\nPort {PORT} is taken; the demo takes another one."),
+            flush=True,
+        )
+        port = PORT if can_listen(PORT) else 0
+        serve = ("manage.py", "serve", "--prepare", "--host", HOST, "--port", str(port))
+        server = parts.enter_context(running(sys.executable, *serve))
+        names = {redis: "Redis", producer: "The producer", server: "The server"}
+        while all(process.poll() is None for process in names):
+            time.sleep(0.2)
+        ended = ", ".join(f"{name} ({process.poll()})" for process, name in names.items() if process.poll() is not None)
+        sys.exit(f"Ended by itself: {ended}. So does the demo.")
+
+
+if __name__ == "__main__":
+    main()

