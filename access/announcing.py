@@ -45,8 +45,8 @@ def send(message: dict[str, Any]) -> None:
 
 
 def connect() -> None:
-    """Announce from now on what changes users, groups, sessions and tokens."""
-    from access.models import AccessToken
+    """Announce from now on what changes users, groups, sessions, tokens and links."""
+    from access.models import AccessToken, ShareLink
 
     users: Any = get_user_model()
     post_save.connect(note_user, sender=users, dispatch_uid="access")
@@ -58,6 +58,8 @@ def connect() -> None:
     post_delete.connect(note_session, sender=Session, dispatch_uid="access")
     post_save.connect(note_token, sender=AccessToken, dispatch_uid="access")
     post_delete.connect(note_token, sender=AccessToken, dispatch_uid="access")
+    post_save.connect(note_link, sender=ShareLink, dispatch_uid="access")
+    post_delete.connect(note_link, sender=ShareLink, dispatch_uid="access")
 
 
 def note_user(instance: Any, update_fields: Iterable[str] | None = None, **_: Any) -> None:
@@ -91,3 +93,9 @@ def note_token(instance: Any, created: bool = False, update_fields: Iterable[str
     """A token was changed or deleted."""
     if not created and (update_fields is None or set(update_fields) != {"last_used_at"}):
         announce([f"token:{instance.pk}"])
+
+
+def note_link(instance: Any, created: bool = False, **_: Any) -> None:
+    """A share link was changed or deleted."""
+    if not created:
+        announce([f"link:{instance.pk}"])

@@ -1,7 +1,8 @@
-"""What a request brings to say who it comes from: a session's cookie, or a token.
+"""What a request brings to say who it comes from: a session's cookie, a token, or the address of a share link.
 
 A token comes as `Authorization: Bearer qtd_…` (RFC 6750, section 2.1), or, where a browser's WebSocket can send no such
-header, as one of the subprotocols that it offers: `bearer.qtd_…`. Never in an address: those are logged and shared.
+header, as one of the subprotocols that it offers: `bearer.qtd_…`. Never in an address: those are logged and shared. A
+share link is an address, and shows no more than somebody meant to share.
 """
 
 import hashlib
@@ -19,12 +20,14 @@ from access.viewer import RefusedError
 PREFIX = "qtd_"
 #: Before a token among the subprotocols that a WebSocket offers.
 SUBPROTOCOL = "bearer."
+#: The secret in the address of a share link, as a regular expression: 256 bits.
+LINK = "[A-Za-z0-9_-]{43}"
 #: Longer ones are nobody's.
 LONGEST = 200
 
 
 class Credential(NamedTuple):
-    """`kind` is "session" or "token"; `secret` the session's key, or a token's digest."""
+    """`kind` is "session", "token" or "link"; `secret` the session's key, or the digest of the token or of the link."""
 
     kind: str
     secret: str
@@ -36,7 +39,7 @@ def make_token() -> str:
 
 
 def digest_of(token: str) -> str:
-    """What is kept of a token. It has too many bits to be guessed: a plain hash does (SHA-256, hex)."""
+    """What is kept of a token or link. It has too many bits to be guessed: a plain hash does (SHA-256, hex)."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -57,6 +60,15 @@ def read_credential(headers: Iterable[tuple[bytes, bytes]], query: bytes) -> Cre
             cookies.append(text)
     key = find_session_key("; ".join(cookies)) if cookies else None
     return Credential("session", key) if key else None
+
+
+def read_link(secret: str, query: bytes) -> Credential:
+    """What the address of a share link says; nothing else that comes with the request counts.
+
+    Raises RefusedError (400) for a token in the query string.
+    """
+    refuse_token_in_address(query)
+    return Credential("link", digest_of(secret))
 
 
 def refuse_token_in_address(query: bytes) -> None:

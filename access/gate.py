@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from django.db import Error as DatabaseError
 
 from access.credentials import Credential
-from access.lookup import SIGN_IN_AGAIN, Found, look_up, note_used
+from access.lookup import LINK_ENDED, SIGN_IN_AGAIN, Found, look_up, note_used
 from access.viewer import Admission, RefusedError
 from metrics.database_thread import DatabaseThread
 
@@ -41,6 +41,7 @@ class Gate:
         self._remembered: OrderedDict[Credential, tuple[float, Admission]] = OrderedDict()
         self._connections: Counter[str] = Counter()  # open ones, by viewer
         self._looks = 0  # how often something was looked at again
+        self._asking: dict[Credential, tuple[int, asyncio.Task[Found]]] = {}  # with `_looks` when it was asked
         self.is_unanswered = False
 
     async def admit(self, credential: Credential | None) -> Admission:
@@ -50,7 +51,7 @@ class Gate:
         admission = self._recall(credential)
         while admission is None:
             looks = self._looks
-            found = (await self._ask([credential]))[credential]
+            found = (await self._ask_together(credential))[credential]
             if isinstance(found, RefusedError):
                 raise found
             if looks == self._looks:  # else what was just read may have been changed since
@@ -61,8 +62,9 @@ class Gate:
     def enter(self, admission: Admission) -> None:
         """Count a connection that is opened. Raises RefusedError: 401 for one that has ended, 429 for one too many."""
         if admission.is_over:
-            raise RefusedError(401, SIGN_IN_AGAIN)
-        if self._connections[admission.viewer.key] >= self._most_connections:
+            raise RefusedError(404, LINK_ENDED) if admission.viewer.share else RefusedError(401, SIGN_IN_AGAIN)
+        is_link = admission.viewer.share is not None  # which is for as many as have its address
+        if not is_link and self._connections[admission.viewer.key] >= self._most_connections:
             raise RefusedError(429, f"{self._most_connections} connections are open already: close some")
         self._connections[admission.viewer.key] += 1
 
@@ -91,8 +93,28 @@ class Gate:
             self._remembered.popitem(last=False)
         return admission
 
+    async def _ask_together(self, credential: Credential) -> Found:
+        """Ask the database once for all who come with `credential` at once: a link may have a thousand viewers.
+
+        What was asked before something changed is asked again. Raises RefusedError (503).
+        """
+        looks, asking = self._asking.get(credential, (-1, None))
+        if asking is None or looks != self._looks or asking.done():
+            asking = asyncio.create_task(self._ask([credential]))
+            self._asking[credential] = self._looks, asking
+            asking.add_done_callback(lambda done: self._note_answer(credential, done))
+        return await asyncio.shield(asking)  # one who leaves does not take the answer from the others
+
+    def _note_answer(self, credential: Credential, asked: "asyncio.Task[Found]") -> None:
+        """The database has answered, or not: then those who wait are told, if any still do."""
+        if not asked.cancelled():
+            asked.exception()
+        if self._asking.get(credential, (0, None))[1] is asked:
+            del self._asking[credential]
+
     async def _ask(self, credentials: Collection[Credential]) -> Found:
         """Ask the database. Raises RefusedError (503)."""
+        logger.debug("Asking the database who looks: %s.", ", ".join(sorted({kind for kind, _ in credentials})))
         try:
             async with asyncio.timeout(PATIENCE_S):
                 found = await self._thread.ask(lambda: look_up(credentials))
@@ -148,7 +170,9 @@ class Gate:
         for admission in tuple(self._admissions.values()):
             if not admission.is_over and self._is_expired(admission):
                 admission.is_over = True
-                ended.append((admission, RefusedError(401, "it has expired: sign in again")))
+                is_link = admission.viewer.share is not None
+                why = RefusedError(404, LINK_ENDED) if is_link else RefusedError(401, "it has expired: sign in again")
+                ended.append((admission, why))
         return ended
 
     def _forget_unused(self) -> None:
@@ -166,6 +190,8 @@ class Gate:
             for key in admission.keys
             if key.startswith("token:")
         }
+        if not used:
+            return
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._thread.ask(lambda: note_used(used))
@@ -173,5 +199,5 @@ class Gate:
             logger.debug("When tokens were used last cannot be written: %s", error)
 
     def close(self) -> None:
-        """Ask nothing more."""
+        """Ask nothing more; who waits for an answer is told that there is none."""
         self._thread.close()

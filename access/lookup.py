@@ -11,23 +11,30 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from access.credentials import Credential
-from access.models import AccessToken
+from access.models import AccessToken, ShareLink
 from access.viewer import Admission, RefusedError, Scope, Viewer
 
 #: The permission that lets somebody look.
 LOOK = "access.look"
+#: The permission that lets somebody make share links.
+SHARE = "access.share"
 
 Found = dict[Credential, Admission | RefusedError]
 
 SIGN_IN_AGAIN = "sign in again"
+LINK_ENDED = "this link was revoked, has expired or never was: ask whoever gave it to you"
 
 
 def look_up(credentials: Collection[Credential]) -> Found:
     """Who each one is, or why they are not let in (blocking). Raises django.db.Error."""
-    by_kind: dict[str, list[str]] = {"session": [], "token": []}
+    by_kind: dict[str, list[str]] = {"session": [], "token": [], "link": []}
     for kind, secret in credentials:
         by_kind[kind].append(secret)
-    return {**look_up_sessions(by_kind["session"]), **look_up_tokens(by_kind["token"])}
+    return {
+        **look_up_sessions(by_kind["session"]),
+        **look_up_tokens(by_kind["token"]),
+        **look_up_links(by_kind["link"]),
+    }
 
 
 def look_up_sessions(keys: Collection[str]) -> Found:
@@ -48,13 +55,19 @@ def look_up_sessions(keys: Collection[str]) -> Found:
 
 
 def find_users(ids: Collection[Any]) -> dict[str, Any]:
-    """The active users of these ids, by their id as text; each with `may_look`: one query."""
+    """The active users of these ids, by their id as text; each with `may_look` and `may_share`: one query."""
     if not ids:
         return {}
     users: Any = get_user_model().objects
-    may_look = users.with_perm(LOOK, backend="django.contrib.auth.backends.ModelBackend").filter(pk=OuterRef("pk"))
-    rows = users.filter(pk__in=ids, is_active=True).annotate(may_look=Exists(may_look))
+    rows = users.filter(pk__in=ids, is_active=True).annotate(may_look=holds(LOOK, "pk"), may_share=holds(SHARE, "pk"))
     return {str(user.pk): user for user in rows}
+
+
+def holds(permission: str, column: str) -> Exists:
+    """Whether the user whose id stands in `column` is active and has `permission`."""
+    users: Any = get_user_model().objects
+    holders = users.with_perm(permission, backend="django.contrib.auth.backends.ModelBackend")
+    return Exists(holders.filter(pk=OuterRef(column)))
 
 
 def is_hash_right(user: Any, kept: str) -> bool:
@@ -69,7 +82,9 @@ def admit_user(user: Any, key: str, expire_date: datetime) -> Admission | Refuse
         name = user.get_username()
         return RefusedError(403, f"{name:.40} may not look at this dashboard: ask staff for the group Viewer")
     keys = frozenset({f"session:{key}", f"user:{user.pk}"})
-    return Admission(Viewer(user.get_username(), f"user:{user.pk}"), keys, expire_date.timestamp())
+    may_share = user.is_staff and user.may_share  # links are made in the admin
+    viewer = Viewer(user.get_username(), f"user:{user.pk}", may_share=may_share)
+    return Admission(viewer, keys, expire_date.timestamp())
 
 
 def look_up_tokens(digests: Collection[str]) -> Found:
@@ -80,9 +95,8 @@ def look_up_tokens(digests: Collection[str]) -> Found:
     }
     if not digests:
         return found
-    users: Any = get_user_model().objects
-    owner = users.with_perm(LOOK, backend="django.contrib.auth.backends.ModelBackend").filter(pk=OuterRef("owner"))
-    tokens = AccessToken.objects.filter(digest__in=digests, owner__is_active=True).annotate(may_look=Exists(owner))
+    tokens = AccessToken.objects.filter(digest__in=digests, owner__is_active=True)
+    tokens = tokens.annotate(may_look=holds(LOOK, "owner"))
     for token in tokens.select_related("owner"):
         if token.state == "active":
             found[Credential("token", token.digest)] = admit_token(token)
@@ -99,6 +113,24 @@ def admit_token(token: Any) -> Admission | RefusedError:
     expires_at = token.expires_at.timestamp() if token.expires_at else None
     viewer = Viewer(f"token {token.name}", f"token:{token.pk}", scopes)
     return Admission(viewer, frozenset({viewer.key, f"user:{token.owner_id}"}), expires_at)
+
+
+def look_up_links(digests: Collection[str]) -> Found:
+    """What each share link shows: one query."""
+    found: Found = {Credential("link", digest): RefusedError(404, LINK_ENDED) for digest in digests}
+    if digests:
+        for link in ShareLink.objects.filter(holds(SHARE, "made_by"), digest__in=digests):
+            if link.state == "active":
+                found[Credential("link", link.digest)] = admit_link(link)
+    return found
+
+
+def admit_link(link: Any) -> Admission:
+    """Let in whoever has the address of a link; of health they are told what strangers are."""
+    scopes = frozenset({Scope.STREAM, Scope.HISTORY})
+    viewer = Viewer(f"Link “{link.label}”", f"link:{link.pk}", scopes, share=link.share)
+    expires_at = link.expires_at.timestamp() if link.expires_at else None
+    return Admission(viewer, frozenset({viewer.key, f"user:{link.made_by_id}"}), expires_at)
 
 
 def note_used(token_ids: Collection[int]) -> None:

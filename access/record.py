@@ -20,7 +20,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from access.address import address_of
-from access.models import AccessToken, RecordEntry
+from access.models import AccessToken, RecordEntry, ShareLink
 from access.models.record_entry import Event
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ def connect() -> None:
     post_save.connect(note_admin, sender=LogEntry, dispatch_uid="record")
     post_delete.connect(note_deletion, sender=get_user_model(), dispatch_uid="record")
     post_save.connect(note_token, sender=AccessToken, dispatch_uid="record")
+    post_save.connect(note_link, sender=ShareLink, dispatch_uid="record")
 
 
 def note_login(user: Any, request: HttpRequest | None = None, **_: Any) -> None:
@@ -102,7 +103,9 @@ def note_failure(credentials: dict[str, Any], request: HttpRequest | None = None
 def note_admin(instance: Any, created: bool, **_: Any) -> None:
     """Somebody changed something in the admin; Django's own log of it goes when its user goes."""
     kind = instance.content_type
-    if created and (kind is None or kind.model_class() is not AccessToken):  # those are told of below
+    model = kind.model_class() if kind else None
+    is_told_below = model is AccessToken or (model is ShareLink and instance.action_flag == ADDITION)
+    if created and not is_told_below:
         about = f"{DONE.get(instance.action_flag, 'changed')} {kind or 'something'} {instance.object_repr}"
         change = instance.get_change_message()
         note(Event.CHANGED, instance.user.get_username(), f"{about}: {change}".removesuffix(": "))
@@ -120,3 +123,15 @@ def note_token(instance: Any, created: bool, update_fields: Any = None, **_: Any
         note(Event.TOKEN_MADE, instance.owner.get_username(), about)
     elif update_fields and "revoked_at" in update_fields:
         note(Event.TOKEN_REVOKED, instance.owner.get_username(), about)
+
+
+def note_link(instance: Any, created: bool, update_fields: Any = None, **_: Any) -> None:
+    """A share link was made or revoked. Who revoked it, or gave it another end, stands in what the admin notes."""
+    shown = ", ".join(instance.groups) + (", with amounts" if instance.shows_amounts else "")
+    end = f"until {instance.expires_at:%Y-%m-%d %H:%M} UTC" if instance.expires_at else "for ever"
+    about = f"{instance}, shows {shown}, {end}"
+    maker = instance.made_by.get_username()
+    if created:
+        note(Event.LINK_MADE, maker, about)
+    elif update_fields and "revoked_at" in update_fields:
+        note(Event.LINK_REVOKED, "", f"{about}, made by {maker}")

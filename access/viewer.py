@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from access.share import Share
+
 
 class Scope(StrEnum):
     """What may be read."""
@@ -18,11 +20,16 @@ EVERYTHING = frozenset(Scope)
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks. `name` is for people and for the record; `key` says who it is (`user:7`, `token:12`)."""
+    """Who looks. `name` is for people and for the record; `key` says who it is (`user:7`, `token:12`, `link:3`).
+
+    `share`: what a share link shows; None: all. `may_share`: whether they may make such links.
+    """
 
     name: str
     key: str = ""
     scopes: frozenset[Scope] = EVERYTHING
+    share: Share | None = None
+    may_share: bool = False
 
 
 #: Where access is open nobody asks who somebody is.
@@ -33,8 +40,8 @@ ANYBODY = Viewer("anybody")
 class Admission:
     """That somebody was let in, shared by all of their connections, until it ends.
 
-    It depends on `keys` (`session:…`, `user:7`, `token:12`): where something about one of them changes, it is looked at
-    again. `expires_at`: Unix seconds; None: never.
+    It depends on `keys` (`session:…`, `user:7`, `token:12`, `link:3`): where something about one of them changes it is
+    looked at again. `expires_at`: Unix seconds; None: never.
     """
 
     viewer: Viewer
@@ -45,7 +52,9 @@ class Admission:
 
 
 class RefusedError(Exception):
-    """Somebody is not let in. `status`: as in HTTP (401: say who you are; 403: you may not; 429: too many).
+    """Somebody is not let in. `status`: as in HTTP.
+
+    401: say who you are; 403: you may not; 404: there is no such link; 429: too many.
 
     The message is a clause of 120 bytes at most: WebSockets take no longer reason (RFC 6455, section 5.5).
     """

@@ -21,7 +21,7 @@ application = ProtocolTypeRouter(
     {
         "http": SlowReaders(ProvideRuntime(http, runtime)),
         "websocket": OriginMiddleware(
-            URLRouter(make_websocket_urlpatterns(runtime.hub, runtime.start, runtime.gate)),
+            URLRouter(make_websocket_urlpatterns(runtime.hub, runtime.start, runtime.gate, runtime.link_gate)),
             settings.STREAM_ALLOWED_ORIGINS,
         ),
         "lifespan": Lifespan(runtime),

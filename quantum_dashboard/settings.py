@@ -324,7 +324,12 @@ CONTENT_SECURITY_POLICY = {
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "streaming.log_filters.DiscreetFormatter",
+            "format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        }
+    },
     "filters": {
         "once_per_minute": {"()": "streaming.log_filters.OncePerMinute"},
         "no_503": {"()": "streaming.log_filters.SaidElsewhere"},

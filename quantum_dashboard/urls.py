@@ -1,8 +1,10 @@
-"""The addresses: the page and what makes it installable, the stream's HTTP views, the admin."""
+"""The addresses: the page and what makes it installable, the stream's HTTP views, share links, the admin."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
+from access.credentials import LINK
+from streaming.web.admission import show_no_link
 from streaming.web.installable import favicon, manifest, service_worker
 from streaming.web.views import dashboard
 
@@ -12,5 +14,7 @@ urlpatterns = [
     path("service-worker.js", service_worker, name="service-worker"),
     path("favicon.ico", favicon, name="favicon"),
     path("stream/", include("streaming.web.urls")),
+    re_path(rf"^share/(?P<link>{LINK})/", include("streaming.web.share_urls")),
+    re_path(r"^share/", show_no_link),
     path("admin/", admin.site.urls),
 ]

@@ -1,6 +1,11 @@
-"""Keeps libraries' logs readable: what is no defect of ours is said once a minute, in a line, not with a traceback."""
+"""Keeps logs readable, and free of secrets.
+
+What is no defect of ours is said once a minute, in a line, not with a traceback. Libraries log addresses; those of
+share links, and a token that somebody put into an address, open a door.
+"""
 
 import logging
+import re
 from asyncio import CancelledError
 from http import HTTPStatus
 from time import monotonic
@@ -51,6 +56,18 @@ class OncePerMinute(logging.Filter):
             record.msg = f"{message.strip().rstrip(':')}: {why} (told once a minute)"
             record.args, record.exc_info, record.exc_text = (), None, None
         return True
+
+
+#: What lets in whoever reads it: what follows the group stays out of logs.
+SECRETS: Final = re.compile(r"(/share/|qtd_)[A-Za-z0-9_%-]+")
+
+
+class DiscreetFormatter(logging.Formatter):
+    """Writes a line, with its traceback if it has one, without the secrets of share links and tokens."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return SECRETS.sub(r"\1…", super().format(record))
 
 
 class SaidElsewhere(logging.Filter):

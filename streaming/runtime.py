@@ -54,13 +54,6 @@ def make_outlet(layer: BaseChannelLayer) -> Outlet:
     return RedisOutlet(settings.REDIS_URL, layer) if settings.REDIS_URL else LayerOutlet(layer)
 
 
-def make_gate() -> Gate | None:
-    """Who lets viewers in; None where access is open."""
-    if settings.ACCESS == Mode.OPEN:
-        return None
-    return Gate(most_connections=settings.STREAM_CONNECTIONS_PER_VIEWER)
-
-
 def is_layer_shared() -> bool:
     """Whether other processes can be reached through the channel layer."""
     return not isinstance(get_channel_layer(), InMemoryChannelLayer)
@@ -123,9 +116,11 @@ class Runtime:
             past=self.past,
             on_swept=self._collect_garbage,
         )
+        # Who lets in those who come with a share link; and everybody, unless access is open.
+        self.link_gate = Gate(most_connections=settings.STREAM_CONNECTIONS_PER_VIEWER)
         # None: anybody may look, and nobody is asked who they are.
-        self.gate: Gate | None = make_gate()
-        self.doorkeeper = Doorkeeper(self.hub, self.gate) if self.gate is not None else None
+        self.gate: Gate | None = self.link_gate if settings.ACCESS == Mode.LOGIN else None
+        self.doorkeeper = Doorkeeper(self.hub, self.link_gate)
         if isinstance(self.layer, FencedChannelLayer):
             self.layer.on_reconnect = self._note_reconnect
         self.checks = Checks()
@@ -137,8 +132,7 @@ class Runtime:
     def _note_reconnect(self) -> None:
         """What the channel layer carried while it was away is lost: snapshots, and who may not look any more."""
         self.hub.note_reconnect()
-        if self.doorkeeper is not None:
-            self.doorkeeper.note_reconnect()
+        self.doorkeeper.note_reconnect()
 
     def _collect_garbage(self) -> None:
         if not self.hub.is_draining:
@@ -177,9 +171,7 @@ class Runtime:
             self._begin("publisher", self._publish)
         self._begin("hub", self._deliver)
         self._begin("look at the loop", self.lag.run)
-        if self.doorkeeper is not None:
-            doorkeeper = self.doorkeeper
-            self._begin("doorkeeper", lambda: doorkeeper.run(self.layer))
+        self._begin("doorkeeper", lambda: self.doorkeeper.run(self.layer))
 
     def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         self._tasks.append(asyncio.create_task(keep_running(name, work)))
@@ -214,5 +206,4 @@ class Runtime:
         await self.hub.aclose()
         self.history.close()
         self._publishers_history.close()
-        if self.gate is not None:
-            self.gate.close()
+        self.link_gate.close()

@@ -32,7 +32,8 @@ LINES = {
         {"admin"},
     ],
     "access": [
-        {"mode", "viewer", "address"},
+        {"mode", "share", "address"},
+        {"viewer"},
         {"credentials"},
         {"models"},
         {"lookup", "announcing", "record"},

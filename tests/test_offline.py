@@ -160,7 +160,7 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) 
     shutil.copy(prepared_database, folder)
     server = Server(folder, STREAM_INTERVAL="0.5", COVERAGE_PROCESS_START="", COVERAGE_PROCESS_CONFIG="")
     server.project = folder / "project"
-    for name in ("metrics", "streaming", "quantum_dashboard", "static", "templates"):
+    for name in ("metrics", "access", "streaming", "quantum_dashboard", "static", "templates"):
         shutil.copytree(ROOT / name, server.project / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "manage.py", server.project)
     for name, old, new in (

@@ -1,5 +1,5 @@
-"""The admin of access: tokens, and the record. Django imports this to register both."""
+"""The admin of access: tokens, share links, and the record. Django imports this to register them."""
 
-from access.admin import record, tokens
+from access.admin import record, share_links, tokens
 
-__all__ = ["record", "tokens"]
+__all__ = ["record", "share_links", "tokens"]

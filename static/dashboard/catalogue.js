@@ -29,6 +29,8 @@
 
 /**
  * @typedef {object} Catalogue
+ * @property {string} base  Below this address the page has the stream and history: `/stream/`, or that of a share link.
+ * @property {boolean} isShared  The page is what a share link shows.
  * @property {number} interval  Seconds between two snapshots.
  * @property {string} currency  The ISO 4217 code of amounts; empty: they are shown as plain numbers.
  * @property {number} served  The server's clock when it made the page, Unix seconds.

@@ -63,15 +63,15 @@ class Page {
   indicator = new Indicator(document);
   csv = /** @type {HTMLAnchorElement} */ (document.getElementById("csv"));
   connection = new LiveConnection({
-    url: "/stream/live",
-    latestUrl: "/stream/latest",
+    url: `${catalogue.base}live`,
+    latestUrl: `${catalogue.base}latest`,
     interval,
     since: catalogue.latest?.id,
     environment,
   });
-  events = new Events("/stream/events", environment, () => this.#drawPast());
-  anchors = new Anchors(metrics, "/stream/history", environment, () => this.#drawPast());
-  past = new Past(metrics, "/stream/history", environment, {
+  events = catalogue.isShared ? null : new Events(`${catalogue.base}events`, environment, () => this.#drawPast());
+  anchors = new Anchors(metrics, `${catalogue.base}history`, environment, () => this.#drawPast());
+  past = new Past(metrics, `${catalogue.base}history`, environment, {
     range: this.preferences.range.seconds,
     interval,
     now: () => this.now,
@@ -79,7 +79,7 @@ class Page {
     events: this.events,
     onFailure: () => this.#onPast("History cannot be loaded: the charts show what arrives."),
   });
-  health = new HealthWatch("/stream/health", environment, () => this.#look());
+  health = new HealthWatch(`${catalogue.base}health`, environment, () => this.#look());
   zoom = new Zoom(document, this.preferences, () => this.past.window, (span) => {
     this.past.zoom(span);
     this.#drawPast();
@@ -220,6 +220,7 @@ class Page {
       waited: local - this.heardAt,
       interval,
       connection: status,
+      isShared: catalogue.isShared,
       isOnline: navigator.onLine,
       isWaking: local - this.wokeAt < Math.max(2 * interval, 3),
       staleGroups: shown ? labelsOf(staleGroups(shown, metrics)) : [],

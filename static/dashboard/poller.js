@@ -15,7 +15,7 @@ export class Poller {
    * @param {string} url
    * @param {HttpEnvironment} environment
    * @param {{onSnapshot: (snapshot: Snapshot) => void, onRefused: () => void, onLost: () => void}} handlers
-   *   `onRefused`: HTTP 401 or 403. `onLost`: no answer that makes sense, or none in time; it goes on asking.
+   *   `onRefused`: HTTP 401, 403 or, for a share link that has ended, 404. `onLost`: no answer that makes sense, or none in time; it goes on asking.
    */
   constructor(url, environment, handlers) {
     this.url = url;
@@ -42,7 +42,7 @@ export class Poller {
       const signal = AbortSignal.any([stopped, this.environment.abortAfter(ANSWER_WITHIN)]);
       const response = await this.environment.fetch(this.url, { cache: "no-cache", signal });
       if (stopped.aborted) return;
-      if (response.status === 401 || response.status === 403) return this.handlers.onRefused();
+      if ([401, 403, 404].includes(response.status)) return this.handlers.onRefused();
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
       const snapshot = await response.json();
       if (stopped.aborted) return;

@@ -16,6 +16,7 @@ const REASONS = {
   missing: "The source has no such value: its key is not there.",
   invalid: "The source's value is not a number that this metric can have, so it is not shown.",
   unreachable: "The source did not answer in time.",
+  incomparable: "This link tells how the amount has changed, and has nothing to compare it with: when the link was made none was known, or one of the two is simulated.",
   stale: "The producer's heartbeat is too old: this is the last value that it wrote.",
 };
 

@@ -15,6 +15,7 @@ import { formatDuration } from "./format.js";
  * @property {number} waited  Seconds since the page, or the newest snapshot, was here.
  * @property {number} interval  Seconds between two snapshots.
  * @property {Status} connection
+ * @property {boolean} isShared  The page is what a share link shows.
  * @property {boolean} isOnline  What the browser says of its network.
  * @property {boolean} isWaking  The tab was frozen until a moment ago: what it missed is on its way.
  * @property {string[]} staleGroups  Names of the groups whose producer fell silent.
@@ -58,6 +59,9 @@ export function computeState(evidence) {
 /** @param {Evidence} evidence  @returns {State} */
 function stateOfStream(evidence) {
   const { connection, age } = evidence;
+  if (connection.phase === "refused" && evidence.isShared) {
+    return state("refused", "✕", "LINK ENDED", "This link was revoked or has expired: ask whoever gave it to you for a new one.", "");
+  }
   if (connection.phase === "refused") {
     return state("refused", "✕", "SIGNED OUT", `The server refused: ${connection.reason}, then reload this page.`, "");
   }

@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 
 from access.viewer import Admission
 from streaming.delivery.sending import Sender
+from streaming.delivery.sharing import SharedSender
 from streaming.wire import Frame
 
 logger = logging.getLogger(__name__)
@@ -115,5 +116,6 @@ class AdmittedClient(Client):
     __slots__ = ("admission",)
 
     def __init__(self, send_now: Sender, attendant: Attendant, after: int, admission: Admission) -> None:
-        super().__init__(send_now, attendant, after)
+        share = admission.viewer.share
+        super().__init__(SharedSender(send_now, share) if share is not None else send_now, attendant, after)
         self.admission = admission  # type: ignore[misc]  # a slot here, nothing in the class above

@@ -18,4 +18,11 @@ MAY_NOT_READ = 4403
 TOO_MANY = 4429
 
 #: What a refusal (access.viewer.RefusedError), by its status, is closed with.
-REFUSALS = {400: BAD_REQUEST, 401: SIGN_IN, 403: MAY_NOT_READ, 429: TOO_MANY, 503: TRY_AGAIN_LATER}
+REFUSALS = {
+    400: BAD_REQUEST,
+    401: SIGN_IN,
+    403: MAY_NOT_READ,
+    404: MAY_NOT_READ,
+    429: TOO_MANY,
+    503: TRY_AGAIN_LATER,
+}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import parse_qs
 
-from access.credentials import find_subprotocol, read_credential
+from access.credentials import find_subprotocol, read_credential, read_link
 from access.gate import Gate
 from access.viewer import Admission, RefusedError, Scope
 from metrics.catalogue import InvalidValueError
@@ -94,7 +94,9 @@ class LiveConsumer(LeanWebsocketConsumer):
     async def _ask(self, gate: Gate) -> tuple[Admission | None, RefusedError | None]:
         """Whether this client may come in."""
         try:
-            admission = await gate.admit(read_credential(self.scope["headers"], self.scope["query_string"]))
+            link = self.scope.get("url_route", {}).get("kwargs", {}).get("link")
+            headers, query = self.scope["headers"], self.scope["query_string"]
+            admission = await gate.admit(read_credential(headers, query) if link is None else read_link(link, query))
             if Scope.STREAM not in admission.viewer.scopes:
                 raise RefusedError(403, f"{admission.viewer.name:.80} may not read the stream")
         except RefusedError as refusal:

@@ -6,60 +6,73 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.shortcuts import render
 from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.views.decorators.http import require_safe
 
-from access.credentials import read_credential
+from access.credentials import read_credential, read_link
 from access.viewer import ANYBODY, RefusedError, Scope, Viewer
 from streaming.web.provide import runtime_of
 
-View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
+View = Callable[[HttpRequest, Viewer], Coroutine[Any, Any, HttpResponseBase]]
+AdmittingView = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
 
-async def find_viewer(request: HttpRequest, scope: Scope) -> Viewer:
-    """Who asks, where they may read `scope`. Raises RefusedError.
+async def find_viewer(request: HttpRequest, scope: Scope, link: str | None = None) -> Viewer:
+    """Who asks, where they may read `scope`; `link`: the secret in the address of a share link. Raises RefusedError.
 
     Where access is open that is anybody; nothing is looked at.
     """
-    gate = runtime_of(request).gate
-    if gate is None:
-        return ANYBODY
+    runtime = runtime_of(request)
     asgi: dict[str, Any] = request.scope  # type: ignore[attr-defined]  # an ASGIRequest
-    viewer = (await gate.admit(read_credential(asgi["headers"], asgi["query_string"]))).viewer
+    if link is not None:
+        viewer = (await runtime.link_gate.admit(read_link(link, asgi["query_string"]))).viewer
+    elif runtime.gate is None:
+        return ANYBODY
+    else:
+        viewer = (await runtime.gate.admit(read_credential(asgi["headers"], asgi["query_string"]))).viewer
     if scope not in viewer.scopes:
         raise RefusedError(403, f"{viewer.name} may not read this: it lacks the scope {scope}")
     return viewer
 
 
-def admits(scope: Scope) -> Callable[[View], View]:
-    """Decorate a view of data: it is called for those who may read `scope`; others get 401, 403 or 503 as JSON."""
+def admits(scope: Scope) -> Callable[[View], AdmittingView]:
+    """Decorate a view of data: it is called with who may read `scope`; others get 401, 403, 404 or 503 as JSON.
 
-    def decorate(view: View) -> View:
+    The decorated view takes the secret of a share link's address, too.
+    """
+
+    def decorate(view: View) -> AdmittingView:
         @functools.wraps(view)
-        async def admitting(request: HttpRequest) -> HttpResponseBase:
+        async def admitting(request: HttpRequest, link: str | None = None) -> HttpResponseBase:
             try:
-                viewer = await find_viewer(request, scope)
+                viewer = await find_viewer(request, scope, link)
             except RefusedError as refusal:
-                return refuse(refusal)
-            request.viewer = viewer  # type: ignore[attr-defined]
-            return keep_private(await view(request), viewer)
+                return keep_secret(refuse(refusal), link)
+            return keep_secret(keep_private(await view(request, viewer), viewer), link)
 
         return admitting
 
     return decorate
 
 
-def admits_people(view: View) -> View:
-    """Decorate a page: who is not signed in is sent to do that, and back; others who may not look get 403."""
+def admits_people(view: View) -> AdmittingView:
+    """Decorate a page: who is not signed in is sent to do that, and back; others who may not look get 403.
+
+    Whoever comes with a share link that does not work is told what to do.
+    """
 
     @functools.wraps(view)
-    async def admitting(request: HttpRequest) -> HttpResponseBase:
+    async def admitting(request: HttpRequest, link: str | None = None) -> HttpResponseBase:
         try:
-            viewer = await find_viewer(request, Scope.STREAM)
+            viewer = await find_viewer(request, Scope.STREAM, link)
         except RefusedError as refusal:
+            if refusal.status == 404:
+                return await show_no_link(request)
             if refusal.status == 401:
                 return redirect_to_login(request.get_full_path())
-            return refuse(refusal)
-        return keep_private(await view(request), viewer)
+            return keep_secret(refuse(refusal), link)
+        return keep_secret(keep_private(await view(request, viewer), viewer), link)
 
     return admitting
 
@@ -70,6 +83,22 @@ def refuse(refusal: RefusedError) -> HttpResponseBase:
     response["Cache-Control"] = "no-store"
     if refusal.status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="Quantum Trader Dashboard"'
+    return response
+
+
+@require_safe
+async def show_no_link(request: HttpRequest, **_: str) -> HttpResponseBase:
+    """The page for a share link that was revoked, has expired or never was: nobody is told which."""
+    response = render(request, "dashboard/no_link.html", status=404)
+    response["Cache-Control"] = "no-store"
+    return keep_secret(response, "")
+
+
+def keep_secret(response: HttpResponseBase, link: str | None) -> HttpResponseBase:
+    """Keep the address of a share link from other sites and out of search engines; None: it was none."""
+    if link is not None:
+        response["Referrer-Policy"] = "no-referrer"
+        response["X-Robots-Tag"] = "noindex"
     return response
 
 

@@ -14,7 +14,7 @@ from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from access.viewer import Scope
+from access.viewer import Scope, Viewer
 from metrics.models import Note, SourceSwitch
 from metrics.snapshot import to_ms
 from streaming.web.admission import admits
@@ -28,7 +28,7 @@ MOST_EVENTS = 1000
 @csrf_exempt
 @require_safe
 @admits(Scope.HISTORY)
-async def events(request: HttpRequest) -> HttpResponseBase:
+async def events(request: HttpRequest, viewer: Viewer) -> HttpResponseBase:
     """Switches and notes of a range of time, oldest first (see docs/http.md)."""
     try:
         start, end = parse_range({key: str(value) for key, value in request.GET.items()})

@@ -1,6 +1,8 @@
 """History over HTTP: a range of snapshots or their summaries, and the newest snapshot."""
 
 import json
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from asgiref.sync import sync_to_async
 from django.db import Error as DatabaseError
@@ -14,15 +16,18 @@ from django.views.decorators.http import require_safe
 
 from access.models.record_entry import Event
 from access.record import note_if_possible
+from access.share import Share
 from access.viewer import ANYBODY, Scope, Viewer
 from metrics.history.export import export_csv, export_json
 from metrics.history.export_gate import RETRY_AFTER_S, TooManyExportsError
 from metrics.history.response import answer_with, format_for_files
 from metrics.models import SnapshotRecord, SourceSwitch
 from metrics.snapshot import to_ms
+from streaming.delivery.sharing import show_frame
 from streaming.web.admission import admits
 from streaming.web.history_query import BadQueryError, HistoryQuery, parse_query
 from streaming.web.provide import runtime_of
+from streaming.web.shared_history import export_shared_csv, export_shared_json
 
 #: The number of the answers' form: raised where the same snapshots are told in another way.
 FORM = 2
@@ -32,12 +37,14 @@ CONTENT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 @csrf_exempt
 @require_safe
 @admits(Scope.STREAM)
-async def latest(request: HttpRequest) -> HttpResponseBase:
+async def latest(request: HttpRequest, viewer: Viewer) -> HttpResponseBase:
     """The newest snapshot, the very bytes that the stream carries; 503 before the first one."""
     frame = runtime_of(request).hub.recent.latest
     if frame is None:
         return JsonResponse({"error": "No snapshot yet."}, status=503)
-    etag, modified = f'"{frame.id}"', int(json.loads(frame.text)["timestamp"])
+    if viewer.share is not None:
+        frame = show_frame(frame, viewer.share)
+    etag, modified = f'"{frame.id}{name_share(viewer.share)}"', int(json.loads(frame.text)["timestamp"])
     response = HttpResponse(frame.text, content_type="application/json")
     validate_by(response, etag, modified)
     return get_conditional_response(request, etag, modified, response) or response
@@ -46,10 +53,10 @@ async def latest(request: HttpRequest) -> HttpResponseBase:
 @csrf_exempt
 @require_safe
 @admits(Scope.HISTORY)
-async def history(request: HttpRequest) -> HttpResponseBase:
+async def history(request: HttpRequest, viewer: Viewer) -> HttpResponseBase:
     """Snapshots or summaries of a range of time, and the switches of sources in it (see docs/http.md)."""
     try:
-        return await sync_to_async(answer)(request)
+        return await sync_to_async(answer)(request, viewer)
     except BadQueryError as error:
         return JsonResponse({"error": str(error)}, status=400)
     except TooManyExportsError as error:
@@ -58,13 +65,13 @@ async def history(request: HttpRequest) -> HttpResponseBase:
         return JsonResponse({"error": f"The database does not answer: {error}."}, status=503)
 
 
-def answer(request: HttpRequest) -> HttpResponseBase:
-    """The answer to what is asked for, or that it has not changed (blocking).
+def answer(request: HttpRequest, viewer: Viewer) -> HttpResponseBase:
+    """The answer to what is asked for, as far as `viewer` may see it, or that it has not changed (blocking).
 
     Raises BadQueryError, TooManyExportsError and django.db.Error.
     """
     query = parse_query({key: str(value) for key, value in request.GET.items()}, find_newest)
-    etag = find_etag(query)
+    etag = find_etag(query, viewer.share)
     unchanged = get_conditional_response(request, etag)
     if unchanged is not None:
         return unchanged
@@ -72,9 +79,9 @@ def answer(request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase = StreamingHttpResponse((), content_type=CONTENT_TYPES[query.format])
     else:
         if query.format == "csv":
-            note_export(request, query)
-        export = export_json if query.format == "json" else export_csv
-        response = answer_with(export(query.start, query.end, query.step_s), CONTENT_TYPES[query.format])
+            note_export(request, viewer, query)
+        pieces = choose_export(query.format, viewer.share)(query.start, query.end, query.step_s)
+        response = answer_with(pieces, CONTENT_TYPES[query.format])
     if query.format == "csv":
         name = f"history-{format_for_files(query.start)}-{format_for_files(query.end)}.csv"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -82,15 +89,28 @@ def answer(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-def note_export(request: HttpRequest, query: HistoryQuery) -> None:
+def note_export(request: HttpRequest, viewer: Viewer, query: HistoryQuery) -> None:
     """Put into the record who exports what, where it is known who it is (blocking)."""
-    viewer: Viewer = request.viewer  # type: ignore[attr-defined]
     if viewer is not ANYBODY:
         about = f"history as CSV, {format_for_files(query.start)} to {format_for_files(query.end)}"
         note_if_possible(Event.EXPORTED, viewer.name, about, request)
 
 
-def find_etag(query: HistoryQuery) -> str:
+def choose_export(format_name: str, share: Share | None) -> Callable[[float, float, float | None], Iterator[str]]:
+    """What makes the answer's text: of all, or of what `share` shows."""
+    if share is None:
+        return export_json if format_name == "json" else export_csv
+    return partial(export_shared_json if format_name == "json" else export_shared_csv, share)
+
+
+def name_share(share: Share | None) -> str:
+    """What the ETag of a share link's answer ends with; a hash of the bases would not keep them secret."""
+    if share is None:
+        return ""
+    return "-".join(["", *sorted(share.groups), "amounts" if share.bases is None else "changes"])
+
+
+def find_etag(query: HistoryQuery, share: Share | None = None) -> str:
     """Return an ETag that changes with the answer (blocking). Raises django.db.Error.
 
     It is made of how many snapshots the range holds, the oldest and the newest. Snapshots never change; they are added,
@@ -111,7 +131,7 @@ def find_etag(query: HistoryQuery) -> str:
         close_old_connections()
     step = "all" if query.step_s is None else query.step_s
     parts = (FORM, query.start, query.end, step, query.format, *rows.values(), *switches.values())
-    return f'"{"-".join(map(str, parts))}"'
+    return f'"{"-".join(map(str, parts))}{name_share(share)}"'
 
 
 def find_newest() -> float | None:

@@ -11,8 +11,10 @@ from typing import Any
 
 from django.conf import settings
 
+from access.share import Share, metrics_shown
 from metrics.catalogue import Group, Metric, metrics_of
 from metrics.ranges import RANGES
+from streaming.delivery.sharing import show_frame
 from streaming.wire import Frame
 
 
@@ -43,26 +45,43 @@ def page_modules() -> tuple[str, ...]:
     return tuple(f"dashboard/{path.name}" for path in sorted(folder.glob("*.js")) if not path.name.startswith("chart"))
 
 
-def page_groups() -> list[dict[str, Any]]:
-    """The groups in the page's order, each with `key`, `label` and `metrics` (heroes first)."""
+def page_groups(share: Share | None = None) -> list[dict[str, Any]]:
+    """The groups in the page's order, each with `key`, `label` and `metrics` (heroes first); what `share` shows."""
+    shown = {} if share is None else metrics_shown(share)
     return [
         {
             "key": group.value,
             "label": group.label,
-            "metrics": sorted(metrics_of(group), key=lambda metric: not metric.is_hero),
+            "metrics": sorted(
+                (shown.get(metric.key, metric) for metric in metrics_of(group)), key=lambda metric: not metric.is_hero
+            ),
         }
         for group in sorted(Group, key=lambda group: group.page_place)
+        if share is None or group in share.groups
     ]
 
 
-def describe_page(interval: float, latest: Frame | None, latest_age: float | None = None) -> dict[str, Any]:
+def describe_page(
+    interval: float,
+    latest: Frame | None,
+    latest_age: float | None = None,
+    *,
+    base: str = "/stream/",
+    share: Share | None = None,
+) -> dict[str, Any]:
     """The page's data block: seconds between snapshots, currency, this server's clock, groups, metrics and controls.
+
+    `base`: below which address it has the stream and history. `share`: what a share link shows of all that.
 
     And the newest snapshot, so that the page shows numbers before its WebSocket is open, with the seconds since it came
     to this process. None: it never came, it was recalled from history, and the page does not call it live.
     """
-    groups = page_groups()
+    groups = page_groups(share)
+    if latest is not None and share is not None:
+        latest = show_frame(latest, share)
     return {
+        "base": base,
+        "isShared": share is not None,
         "interval": interval,
         "currency": settings.CURRENCY,
         "served": time.time(),

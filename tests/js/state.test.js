@@ -11,6 +11,7 @@ function stateOf(change, connection = {}) {
     age: 1,
     interval: 3,
     connection: { phase: "open", mode: "socket", attempt: 0, retryAt: null, isChecking: false, pollingSince: null, reason: "", ...connection },
+    isShared: false,
     isOnline: true,
     isWaking: false,
     staleGroups: [],
@@ -123,4 +124,10 @@ test("time in a frozen tab is not staleness", () => {
 
 test("what is read out does not change each second", () => {
   for (const age of [1, 8, 60]) assert.equal(stateOf({ age }).advice, stateOf({ age: age + 1 }).advice);
+});
+
+test("a share link that ends is told so, and not to sign in", () => {
+  const state = stateOf({ isShared: true }, { phase: "refused", reason: "sign in again" });
+  assert.deepEqual([state.name, state.label], ["refused", "LINK ENDED"]);
+  assert.match(state.advice, /ask whoever gave it to you/);
 });
