@@ -1,6 +1,8 @@
 """Django's handle on this app."""
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
+from django.db.models.signals import post_migrate
 
 
 class AccessConfig(AppConfig):
@@ -10,7 +12,10 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have every change of who may look announced."""
+        """Have every change of who may look announced, sessions begin with a login, and the first groups made."""
         from access import announcing
+        from access.people import groups, sessions
 
         announcing.connect()
+        user_logged_in.connect(sessions.note_login, dispatch_uid="access")
+        post_migrate.connect(groups.create_missing_groups, sender=self)

@@ -12,7 +12,9 @@ from django.utils.crypto import constant_time_compare
 
 from access.credentials import Credential
 from access.models import AccessToken
-from access.viewer import Admission, RefusedError, Scope, Viewer
+from access.people import sessions
+from access.people.second_factor import is_required_of, second_factors
+from access.viewer import Admission, RefusedError, Scope, SecondFactorMissingError, Viewer
 
 #: The permission that lets somebody look.
 LOOK = "access.look"
@@ -48,12 +50,14 @@ def look_up_sessions(keys: Collection[str]) -> Found:
 
 
 def find_users(ids: Collection[Any]) -> dict[str, Any]:
-    """The active users of these ids, by their id as text; each with `may_look`: one query."""
+    """The active users of these ids, by their id as text; each with `may_look` and `has_second_factor`: one query."""
     if not ids:
         return {}
     users: Any = get_user_model().objects
     may_look = users.with_perm(LOOK, backend="django.contrib.auth.backends.ModelBackend").filter(pk=OuterRef("pk"))
-    rows = users.filter(pk__in=ids, is_active=True).annotate(may_look=Exists(may_look))
+    rows = users.filter(pk__in=ids, is_active=True).annotate(
+        may_look=Exists(may_look), has_second_factor=Exists(second_factors(OuterRef("pk")))
+    )
     return {str(user.pk): user for user in rows}
 
 
@@ -68,6 +72,8 @@ def admit_user(user: Any, key: str, expire_date: datetime) -> Admission | Refuse
     if not user.may_look:
         name = user.get_username()
         return RefusedError(403, f"{name:.40} may not look at this dashboard: ask staff for the group Viewer")
+    if is_required_of(user) and not user.has_second_factor:
+        return SecondFactorMissingError()
     keys = frozenset({f"session:{key}", f"user:{user.pk}"})
     return Admission(Viewer(user.get_username(), user_id=user.pk), keys, expire_date.timestamp())
 
@@ -101,8 +107,9 @@ def admit_token(token: Any) -> Admission | RefusedError:
     return Admission(Viewer(f"token {token.name}", scopes, token.owner_id), keys, expires_at)
 
 
-def note_used(token_ids: Collection[int]) -> None:
-    """Write that these tokens were used just now (blocking). Raises django.db.Error."""
+def note_used(token_ids: Collection[int], session_keys: Collection[str]) -> None:
+    """Write that these tokens and sessions were used just now (blocking). Raises django.db.Error."""
+    sessions.note_used(session_keys)
     if token_ids:
         AccessToken.objects.filter(pk__in=token_ids).update(
             last_used_at=timezone.now().replace(second=0, microsecond=0)

@@ -21,7 +21,7 @@ class AdminSession:
         self.cookies = CookieJar()
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
         self.get("/admin/login/")
-        status, page = self.post("/admin/login/?next=/admin/", username=user, password=password)
+        status, page = self.post("/account/login/", login=user, password=password, next="/admin/")
         assert status == 200, page
         assert "Log out" in page or "logout" in page, page
 

@@ -175,7 +175,7 @@ def test_a_switch_needs_a_post_and_a_login(admin_server: Server, admin: AdminSes
     assert admin.get(f"{LIST}1/switch/mock/")[0] == 405
     status, page = admin_server.get(f"{LIST}1/switch/mock/")
     assert status == 200
-    assert "Log in" in page
+    assert "Sign in" in page
 
 
 def test_history_can_be_looked_at_searched_and_exported_but_not_changed(

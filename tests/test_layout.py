@@ -31,7 +31,7 @@ LINES = {
     ],
     "access": [
         {"mode", "viewer"},
-        {"credentials"},
+        {"credentials", "people"},
         {"models"},
         {"lookup", "announcing"},
         {"gate", "apps"},
