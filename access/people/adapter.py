@@ -1,6 +1,7 @@
 """Where our logins differ from allauth's: staff make the users, who is locked out is told until when, and addresses."""
 
 import time
+import unicodedata
 from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -39,6 +40,10 @@ class AccountAdapter(DefaultAccountAdapter):
             locked_out.send(type(self), request=request, name=credentials.get("username"), seconds=seconds)
             message = f"Too many failed logins, for this name or from your address. Try again {describe_wait(seconds)}."
             raise ValidationError(message, code="too_many_login_attempts") from None
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """What failed logins of one user count by: not by the site's name, of which there may be several."""
+        return unicodedata.normalize("NFKC", str(credentials.get("username", ""))).casefold()
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """The address that the outermost trusted proxy saw, as TRUSTED_PROXIES counts them; else who connected.

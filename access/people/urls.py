@@ -1,8 +1,10 @@
 """The addresses under `/account/`: allauth's, without those that let people in by themselves or manage addresses."""
 
 from allauth.account import views
-from allauth.socialaccount import views as sign_on_views
+from allauth.socialaccount import views as connected_views
 from django.urls import include, path, re_path
+
+from access.people import sign_on_views
 
 urlpatterns = [
     path("login/", views.login, name="account_login"),
@@ -21,9 +23,10 @@ urlpatterns = [
     path("password/reset/key/done/", views.password_reset_from_key_done, name="account_reset_password_from_key_done"),
     path("2fa/", include("allauth.mfa.urls")),
     path("sessions/", include("allauth.usersessions.urls")),
-    path("connected/", sign_on_views.connections, name="socialaccount_connections"),
-    path("connected/cancelled/", sign_on_views.login_cancelled, name="socialaccount_login_cancelled"),
-    path("connected/error/", sign_on_views.login_error, name="socialaccount_login_error"),
-    path("connected/new/", sign_on_views.signup, name="socialaccount_signup"),
-    path("", include("allauth.socialaccount.providers.openid_connect.urls")),
+    path("connected/", connected_views.connections, name="socialaccount_connections"),
+    path("connected/cancelled/", connected_views.login_cancelled, name="socialaccount_login_cancelled"),
+    path("connected/error/", connected_views.login_error, name="socialaccount_login_error"),
+    path("connected/new/", connected_views.signup, name="socialaccount_signup"),
+    path("oidc/<str:provider_id>/login/", sign_on_views.login, name="openid_connect_login"),
+    path("oidc/<str:provider_id>/login/callback/", sign_on_views.callback, name="openid_connect_callback"),
 ]
