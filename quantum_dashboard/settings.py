@@ -106,7 +106,8 @@ SESSION_LIFETIME: timedelta = read_duration("SESSION_LIFETIME", timedelta(days=7
 REQUIRE_MFA: str = env.str("REQUIRE_MFA", default="none", validate=validate.OneOf(["none", "staff", "all"]))
 # How many proxies of yours are in front (nginx: 1), so that limits count the clients' addresses, not theirs.
 TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", default=0, validate=validate.Range(0, 10))
-# The mail server that sends links to reset passwords: smtp+tls://user:password@host:587. Unset: to the log.
+# The mail server that sends links to reset passwords: submission://user:password@host:587 (encrypted by STARTTLS),
+# smtp://user:password@host:465?ssl=true (from the start), smtp://localhost (not at all). Unset: they go to the log.
 EMAIL: dict[str, Any] = env.dj_email_url("EMAIL_URL", default="console:")
 # Who mails come from.
 DEFAULT_FROM_EMAIL: str = env.str("EMAIL_FROM", default="dashboard@localhost")
@@ -181,6 +182,8 @@ if not SECRET_KEY:
         )
     SECRET_KEY = "development-only-" + "0" * 40
 
+if "EMAIL_BACKEND" not in EMAIL:  # taken for mail without encryption otherwise
+    raise ImproperlyConfigured("EMAIL_URL: use submission://user:password@host:587, or smtp://host.")
 if OIDC_SERVER_URL and not OIDC_CLIENT_ID:
     raise ImproperlyConfigured("OIDC_CLIENT_ID is not set: it is what the provider at OIDC_SERVER_URL knows us as.")
 if SESSION_IDLE.total_seconds() < 120:
@@ -313,8 +316,10 @@ SESSION_ENGINE = "access.people.sessions"
 SESSION_COOKIE_AGE = int(SESSION_LIFETIME.total_seconds())
 if HTTPS:  # browsers take a cookie of such a name from this host only, over HTTPS only
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
-vars().update({name: EMAIL[name] for name in EMAIL if name.startswith("EMAIL_")})
-EMAIL_TIMEOUT = 10  # seconds
+EMAIL_BACKEND, EMAIL_FILE_PATH = EMAIL["EMAIL_BACKEND"], EMAIL["EMAIL_FILE_PATH"]
+EMAIL_HOST, EMAIL_PORT = EMAIL["EMAIL_HOST"], EMAIL["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL["EMAIL_HOST_USER"], EMAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL, EMAIL_TIMEOUT = EMAIL["EMAIL_USE_TLS"], EMAIL["EMAIL_USE_SSL"], 10  # seconds
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 ACCOUNT_ADAPTER = "access.people.adapter.AccountAdapter"
 ACCOUNT_FORMS = {"reset_password": "access.people.password_reset.PasswordResetForm"}
