@@ -31,12 +31,14 @@ def run_in_shell(server: Server, code: str) -> str:
 
 
 def make_users(server: Server, **groups: str) -> None:
-    """Users by their names, each with PASSWORD and in a group of this name ("": none; "staff": none, but staff)."""
+    """Users by their names, each with PASSWORD and in the group of this name ("": none)."""
     run_in_shell(
         server,
         f"""
+from django.contrib.auth.hashers import make_password
+password = make_password({PASSWORD!r})
 for name, group in {groups!r}.items():
-    user = User.objects.create_user(name, f"{{name}}@example.org", {PASSWORD!r}, is_staff=group == "staff")
+    user = User.objects.create(username=name, email=f"{{name}}@example.org", password=password)
     user.groups.set(Group.objects.filter(name=group))
 """,
     )
