@@ -126,6 +126,7 @@ def test_an_open_stream_uses_its_session() -> None:
     store = SessionStore()
     store[BEGAN] = int(timezone.now().timestamp())
     store.create()
+    assert store.session_key
     soon = timezone.now() + timedelta(minutes=3)
     Session.objects.filter(session_key=store.session_key).update(expire_date=soon)
     note_used([], [store.session_key])

@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) ->
     folder = tmp_path_factory.mktemp("people-page")
     shutil.copy(prepared_database, folder)
     server = Server(folder, ACCESS="login", STREAM_INTERVAL="0.5").start()
-    make_users(server, viewer="Viewer", keen="Viewer", careful="Viewer")
+    make_users(server, viewer="Viewer", keen="Viewer", careful="Viewer", fickle="Viewer")
     yield server
     end(server)
     assert "Traceback" not in server.output
@@ -101,9 +101,6 @@ def test_every_page_is_accessible_and_fits_a_phone(browser: Browser, server: Ser
 
     for path in FOR_ALL:
         judge(path)
-    fill(page, login="viewer", password="wrong") if page.url.endswith("/login/") else page.goto(
-        address(server, "/account/login/")
-    )
     sign_in(page, server, "viewer", "/account/sessions/")
     for path in FOR_USERS:
         judge(path)
@@ -178,3 +175,27 @@ def test_a_dashboard_whose_session_ends_says_so_and_goes_on_after_the_next_login
     other.wait_for_url("**/account/login/**")
     streaming.wait_for_selector("#state[data-state=refused]")
     assert "SIGNED OUT" in streaming.inner_text("#state")
+    last = streaming.evaluate("window.states.length")
+    sign_in(other, server, "viewer")
+    streaming.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as when the tab is looked at again
+    streaming.wait_for_selector("#state[data-state=live]")
+    assert "refused" not in streaming.evaluate("last => window.states.slice(last)", last)
+    other.goto(address(server, "/account/sessions/"))
+    other.click("text=Sign out")
+    streaming.click("#sign-in")
+    fill(streaming, login="viewer", password=PASSWORD)
+    streaming.wait_for_selector("#state[data-state=live]")
+
+
+def test_a_new_password_interrupts_nothing_in_the_browser_that_set_it(browser: Browser, server: Server) -> None:
+    streaming = browser.new_page()
+    sign_in(streaming, server, "fickle")
+    streaming.wait_for_selector("#state[data-state=live]")
+    other = streaming.context.new_page()
+    other.goto(address(server, "/account/password/change/"))
+    new = f"{PASSWORD}-and-more"
+    fill(other, oldpassword=PASSWORD, password1=new, password2=new)
+    other.wait_for_selector(".messages")
+    streaming.wait_for_timeout(1500)  # two snapshots' time: what is to come has come
+    streaming.wait_for_selector("#state[data-state=live]")
+    assert "refused" not in streaming.evaluate("window.states")

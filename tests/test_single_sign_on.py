@@ -65,6 +65,18 @@ def test_a_user_of_the_same_name_and_address_stays_another_one(server: Server, p
     assert len(users.split()) == 2
 
 
+def test_who_has_a_user_here_connects_the_two(server: Server, provider: IdentityProvider) -> None:
+    provider.person = {"sub": "3", "preferred_username": "the-boss"}
+    visitor = Visitor(server, "10.1.0.5")
+    visitor.sign_in("admin", wanted="/account/connected/")
+    visitor.post("/account/oidc/sso/login/?process=connect&next=/account/connected/")
+    assert visitor.path == "/account/connected/"
+    assert visitor.page.count('name="account"') == 1
+    again = Visitor(server, "10.1.0.6")
+    assert sign_on(again, "/admin/")[0] == 200
+    assert again.path == "/admin/"
+
+
 def test_a_provider_that_is_down_is_said_and_the_password_still_works(
     server: Server, provider: IdentityProvider
 ) -> None:

@@ -2,6 +2,8 @@
 
 import time
 import unicodedata
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -16,11 +18,15 @@ from django.shortcuts import render
 from access.people.signals import locked_out
 
 APP = "allauth.account"
+#: The longest that failed logins lock out for (ACCOUNT_RATE_LIMITS).
+LONGEST_WAIT_S = 300
 
 
 class AccountAdapter(DefaultAccountAdapter):
     """allauth's way in, ours in the details."""
 
+    #: With what somebody logs in by password.
+    _tried: Mapping[str, Any] = MappingProxyType({})
     error_messages: ClassVar = {
         **DefaultAccountAdapter.error_messages,
         "username_password_mismatch": "This name and this password do not belong together.",
@@ -32,14 +38,23 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count the try before the password is looked at. Raises ValidationError: too many failed before it."""
-        try:
-            super().pre_authenticate(request, **credentials)
-        except ValidationError:
-            key = self._get_login_attempts_cache_key(request, **credentials)
-            seconds = find_wait(request, "login_failed", key)
-            locked_out.send(type(self), request=request, name=credentials.get("username"), seconds=seconds)
-            message = f"Too many failed logins, for this name or from your address. Try again {describe_wait(seconds)}."
-            raise ValidationError(message, code="too_many_login_attempts") from None
+        self._tried = credentials
+        super().pre_authenticate(request, **credentials)
+
+    def validation_error(self, code: str, *args: Any) -> ValidationError:
+        """What a form says; whoever is locked out is told until when, and `locked_out` is sent."""
+        if code != "too_many_login_attempts":
+            error: ValidationError = super().validation_error(code, *args)
+            return error
+        seconds = LONGEST_WAIT_S  # of wrong codes it is only known that there were too many
+        if self._tried:
+            seconds = find_wait(
+                self.request, "login_failed", self._get_login_attempts_cache_key(self.request, **self._tried)
+            )
+        locked_out.send(type(self), request=self.request, name=self._tried.get("username"), seconds=seconds)
+        return ValidationError(
+            f"Too many failed logins, for this name or from your address. Try again {describe_wait(seconds)}.", code
+        )
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """What failed logins of one user count by: not by the site's name, of which there may be several."""

@@ -2,6 +2,6 @@
 
 from django.dispatch import Signal
 
-#: A login was not even tried, after too many failures. Arguments: request, name (as it was typed, or None where it is
-#: the address that is locked out), seconds (until one may try again).
+#: A login was not even tried, after too many failures. Arguments: request, name (as it was typed; None for wrong
+#: codes of a second factor, and for an address that sends too many forms), seconds (until one may try again).
 locked_out = Signal()

@@ -49,6 +49,7 @@ export class Indicator {
     this.note = part("#state .simulated-note");
     this.detail = part("#detail");
     this.retry = part("#retry");
+    this.signIn = part("#sign-in");
     this.icon = /** @type {HTMLLinkElement} */ (part('link[rel="icon"]'));
   }
 
@@ -62,6 +63,7 @@ export class Indicator {
     this.note.hidden = !note;
     setText(this.note, note);
     this.retry.hidden = state.name !== "reconnecting" && state.name !== "offline";
+    this.signIn.hidden = state.name !== "refused";
     const prefix = state.name === "live" ? state.shape : `${state.shape} ${state.label}`;
     const title = `${prefix} ${headline}${simulated.length ? " (simulated)" : ""} · Quantum Trader Dashboard`.replace("  ", " ");
     if (this.document.title !== title) this.document.title = title;
