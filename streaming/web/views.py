@@ -9,6 +9,7 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from access.mode import Mode
 from access.viewer import RefusedError, Scope
 from streaming.health import report_health
 from streaming.web.admission import admits_people, find_viewer
@@ -29,6 +30,7 @@ async def dashboard(request: HttpRequest) -> HttpResponse:
         "ranges": RANGES,
         "settings": PREFERENCES,
         "version": settings.VERSION,
+        "has_accounts": settings.ACCESS == Mode.LOGIN,
         "modules": page_modules(),
     }
     return render(request, "dashboard.html", context)
