@@ -45,7 +45,9 @@ def send(message: dict[str, Any]) -> None:
 
 
 def connect() -> None:
-    """Announce from now on what changes users, groups, sessions, tokens and links."""
+    """Announce from now on what changes users, groups, sessions, second factors, tokens and links."""
+    from allauth.mfa.models import Authenticator
+
     from access.models import AccessToken, ShareLink
 
     users: Any = get_user_model()
@@ -56,6 +58,7 @@ def connect() -> None:
     m2m_changed.connect(note_all, sender=Group.permissions.through, dispatch_uid="access")
     post_delete.connect(note_all, sender=Group, dispatch_uid="access")
     post_delete.connect(note_session, sender=Session, dispatch_uid="access")
+    post_delete.connect(note_second_factor, sender=Authenticator, dispatch_uid="access")
     post_save.connect(note_token, sender=AccessToken, dispatch_uid="access")
     post_delete.connect(note_token, sender=AccessToken, dispatch_uid="access")
     post_save.connect(note_link, sender=ShareLink, dispatch_uid="access")
@@ -87,6 +90,11 @@ def note_all(action: str = "post_delete", **_: Any) -> None:
 def note_session(instance: Any, **_: Any) -> None:
     """A session ended."""
     announce([f"session:{instance.session_key}"])
+
+
+def note_second_factor(instance: Any, **_: Any) -> None:
+    """A second factor was taken away."""
+    announce([f"user:{instance.user_id}"])
 
 
 def note_token(instance: Any, created: bool = False, update_fields: Iterable[str] | None = None, **_: Any) -> None:

@@ -1,6 +1,8 @@
 """Django's handle on this app."""
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
+from django.db.models.signals import post_migrate
 
 
 class AccessConfig(AppConfig):
@@ -10,8 +12,11 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have every change of who may look announced, and what happened written down."""
+        """Have what happens announced and written down, sessions begin with a login, and the first groups made."""
         from access import announcing, record
+        from access.people import groups, sessions
 
         announcing.connect()
         record.connect()
+        user_logged_in.connect(sessions.note_login, dispatch_uid="access")
+        post_migrate.connect(groups.create_missing_groups, sender=self)

@@ -182,21 +182,26 @@ class Gate:
             self._remembered.popitem(last=False)
 
     async def note_used(self, since: float) -> None:
-        """Write which tokens were used after `since` (Unix seconds), or have a connection open."""
-        used = {
-            int(key.removeprefix("token:"))
+        """Write which tokens and sessions were used after `since` (Unix seconds), or have a connection open."""
+        used = [
+            (credential, admission)
             for credential, admission in tuple(self._admissions.items())
-            if credential.kind == "token" and not admission.is_over and admission.used_at > since
+            if not admission.is_over and admission.used_at > since
+        ]
+        tokens = {
+            int(key.removeprefix("token:"))
+            for _, admission in used
             for key in admission.keys
             if key.startswith("token:")
         }
-        if not used:
+        sessions = {credential.secret for credential, _ in used if credential.kind == "session"}
+        if not tokens and not sessions:
             return
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._thread.ask(lambda: note_used(used))
+                await self._thread.ask(lambda: note_used(tokens, sessions))
         except (TimeoutError, OSError, DatabaseError) as error:
-            logger.debug("When tokens were used last cannot be written: %s", error)
+            logger.debug("What was used last cannot be written: %s", error)
 
     def close(self) -> None:
         """Ask nothing more; who waits for an answer is told that there is none."""

@@ -12,7 +12,9 @@ from django.utils.crypto import constant_time_compare
 
 from access.credentials import Credential
 from access.models import AccessToken, ShareLink
-from access.viewer import Admission, RefusedError, Scope, Viewer
+from access.people import sessions
+from access.people.second_factor import is_required_of, second_factors
+from access.viewer import Admission, RefusedError, Scope, SecondFactorMissingError, Viewer
 
 #: The permission that lets somebody look.
 LOOK = "access.look"
@@ -55,11 +57,18 @@ def look_up_sessions(keys: Collection[str]) -> Found:
 
 
 def find_users(ids: Collection[Any]) -> dict[str, Any]:
-    """The active users of these ids, by their id as text; each with `may_look` and `may_share`: one query."""
+    """The active users of these ids, by their id as text: one query.
+
+    Each with `may_look`, `may_share` and `has_second_factor`.
+    """
     if not ids:
         return {}
     users: Any = get_user_model().objects
-    rows = users.filter(pk__in=ids, is_active=True).annotate(may_look=holds(LOOK, "pk"), may_share=holds(SHARE, "pk"))
+    rows = users.filter(pk__in=ids, is_active=True).annotate(
+        may_look=holds(LOOK, "pk"),
+        may_share=holds(SHARE, "pk"),
+        has_second_factor=Exists(second_factors(OuterRef("pk"))),
+    )
     return {str(user.pk): user for user in rows}
 
 
@@ -81,6 +90,8 @@ def admit_user(user: Any, key: str, expire_date: datetime) -> Admission | Refuse
     if not user.may_look:
         name = user.get_username()
         return RefusedError(403, f"{name:.40} may not look at this dashboard: ask staff for the group Viewer")
+    if is_required_of(user) and not user.has_second_factor:
+        return SecondFactorMissingError()
     keys = frozenset({f"session:{key}", f"user:{user.pk}"})
     may_share = user.is_staff and user.may_share  # links are made in the admin
     viewer = Viewer(user.get_username(), f"user:{user.pk}", may_share=may_share)
@@ -133,8 +144,9 @@ def admit_link(link: Any) -> Admission:
     return Admission(viewer, frozenset({viewer.key, f"user:{link.made_by_id}"}), expires_at)
 
 
-def note_used(token_ids: Collection[int]) -> None:
-    """Write that these tokens were used just now (blocking). Raises django.db.Error."""
+def note_used(token_ids: Collection[int], session_keys: Collection[str]) -> None:
+    """Write that these tokens and sessions were used just now (blocking). Raises django.db.Error."""
+    sessions.note_used(session_keys)
     if token_ids:
         AccessToken.objects.filter(pk__in=token_ids).update(
             last_used_at=timezone.now().replace(second=0, microsecond=0)

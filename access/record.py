@@ -7,8 +7,11 @@ that is set: a file, or a pipe to wherever logs are collected.
 import json
 import logging
 import time
+from functools import partial
 from typing import Any
 
+from allauth.account.signals import password_changed, password_reset
+from allauth.mfa.signals import authenticator_added, authenticator_removed
 from django.conf import settings
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth import get_user_model
@@ -19,9 +22,10 @@ from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
 from django.utils import timezone
 
-from access.address import address_of
 from access.models import AccessToken, RecordEntry, ShareLink
 from access.models.record_entry import Event
+from access.people.adapter import find_address
+from access.people.signals import locked_out
 
 logger = logging.getLogger(__name__)
 #: What goes to AUDIT_LOG.
@@ -36,7 +40,9 @@ DONE = {ADDITION: "added", CHANGE: "changed", DELETION: "deleted"}
 
 def note(what: Event, who: str, about: str = "", request: HttpRequest | None = None) -> None:
     """Add a line to the record (blocking). Raises django.db.Error."""
-    entry = RecordEntry(who=who[:150], what=what, about=about[:500], address=address_of(request) if request else "")
+    entry = RecordEntry(
+        who=who[:150], what=what, about=about[:500], address=(find_address(request) or "") if request else ""
+    )
     entry.save()
     lines.info(
         json.dumps(
@@ -67,6 +73,14 @@ def connect() -> None:
     user_logged_in.connect(note_login, dispatch_uid="record")
     user_logged_out.connect(note_logout, dispatch_uid="record")
     user_login_failed.connect(note_failure, dispatch_uid="record")
+    locked_out.connect(note_lock_out, dispatch_uid="record")
+    for signal, about in (
+        (password_changed, "password changed"),
+        (password_reset, "password reset by mail"),
+        (authenticator_added, "second factor added"),
+        (authenticator_removed, "second factor removed"),
+    ):
+        signal.connect(partial(note_account, about=about), dispatch_uid=f"record {about}", weak=False)
     post_save.connect(note_admin, sender=LogEntry, dispatch_uid="record")
     post_delete.connect(note_deletion, sender=get_user_model(), dispatch_uid="record")
     post_save.connect(note_token, sender=AccessToken, dispatch_uid="record")
@@ -97,7 +111,19 @@ def note_failure(credentials: dict[str, Any], request: HttpRequest | None = None
         is_known = False
     who = given if is_known else ""
     note_if_possible(Event.LOGIN_FAILED, who, "" if is_known else "no such user", request)
-    logger.warning("A login failed (%s, from %s).", who or "no such user", address_of(request) if request else "here")
+    logger.warning("A login failed (%s, from %s).", who or "no such user", find_address(request) if request else "here")
+
+
+def note_lock_out(request: HttpRequest, name: str | None, seconds: int, **_: Any) -> None:
+    """Too many failed; the name, like that of a failed login, is told only where there is such a user."""
+    users: Any = get_user_model().objects
+    who = name if name and users.filter(username=name).exists() else ""
+    note_if_possible(Event.LOCKED_OUT, who, f"for {seconds} s", request)
+
+
+def note_account(user: Any, about: str, request: HttpRequest | None = None, **_: Any) -> None:
+    """Somebody changed how they log in."""
+    note_if_possible(Event.CHANGED, user.get_username(), about, request)
 
 
 def note_admin(instance: Any, created: bool, **_: Any) -> None:

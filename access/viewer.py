@@ -62,3 +62,10 @@ class RefusedError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class SecondFactorMissingError(RefusedError):
+    """Somebody may look as soon as they have set up a second factor."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "set up a second factor first, in your account")

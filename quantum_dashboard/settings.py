@@ -35,6 +35,8 @@ for name in (
     "STREAM_JOURNAL",
     "ACCESS",
     "AUDIT_LOG",
+    "EMAIL_URL",
+    "OIDC_SERVER_URL",
 ):
     if os.environ.get(name) == "":  # set to nothing, as deployment tools do, means not set
         del os.environ[name]
@@ -54,6 +56,21 @@ def origin(value: str) -> None:
     parts = urlsplit(value if "://" in value else f"//{value}")
     if value not in {"*", "null"} and (not parts.hostname or parts.path or parts.query):
         raise ValidationError(f"{value!r} is not an origin: use https://host[:port], or * for all.")
+
+
+def address_of_server(value: str) -> None:
+    """Accept https://host/…, or http:// for tests."""
+    parts = urlsplit(value)
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ValidationError(f"{value!r} is not an address: use https://host/path.")
+
+
+def read_duration(name: str, default: timedelta) -> timedelta:
+    """A setting such as 7d, 36h, 90m or a number of seconds. Raises ImproperlyConfigured where it is too long."""
+    try:
+        return env.timedelta(name, default=default, validate=longer_than_nothing)
+    except OverflowError:
+        raise ImproperlyConfigured(f"{name} is too long: use 7d, 36h, or seconds.") from None
 
 
 def longer_than_nothing(value: timedelta) -> None:
@@ -89,19 +106,31 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.
 # Who may look: `open` (whoever gets there) or `login` (people who log in, programs with a token). Unset: open while
 # ALLOWED_HOSTS names this machine only, login as soon as it names another.
 CHOSEN_ACCESS: str | None = env.str("ACCESS", default=None, validate=validate.OneOf(list(Mode)))
-# How many reverse proxies of yours stand before the servers: their X-Forwarded-For is believed, nobody else's.
-TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", default=0, validate=validate.Range(0, 10))
 # How many connections to the stream one person or token may have open, to each process.
 STREAM_CONNECTIONS_PER_VIEWER: int = env.int("STREAM_CONNECTIONS_PER_VIEWER", default=50, validate=validate.Range(1))
 # A file to which each line of the record (who logged in, switched, exported) goes as JSON, too. Unset: none.
 AUDIT_LOG: Path | None = env.path("AUDIT_LOG", default=None)
 # How long the record is kept in the database: 365d, 36h, or seconds.
-try:
-    AUDIT_RETENTION: timedelta = env.timedelta(
-        "AUDIT_RETENTION", default=timedelta(days=365), validate=longer_than_nothing
-    )
-except OverflowError:
-    raise ImproperlyConfigured("AUDIT_RETENTION is too long: use 365d, 36h, or seconds.") from None
+AUDIT_RETENTION: timedelta = read_duration("AUDIT_RETENTION", timedelta(days=365))
+# How long somebody stays logged in without using it (an open stream uses it), and at all.
+SESSION_IDLE: timedelta = read_duration("SESSION_IDLE", timedelta(hours=12))
+SESSION_LIFETIME: timedelta = read_duration("SESSION_LIFETIME", timedelta(days=7))
+# Who must have a second factor: none, staff or all.
+REQUIRE_MFA: str = env.str("REQUIRE_MFA", default="none", validate=validate.OneOf(["none", "staff", "all"]))
+# How many proxies of yours are in front (nginx: 1), so that limits count the clients' addresses, not theirs.
+TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", default=0, validate=validate.Range(0, 10))
+# The mail server that sends links to reset passwords: submission://user:password@host:587 (encrypted by STARTTLS),
+# smtp://user:password@host:465?ssl=true (from the start), smtp://localhost (not at all). Unset: they go to the log.
+EMAIL: dict[str, Any] = env.dj_email_url("EMAIL_URL", default="console:")
+# Who mails come from.
+DEFAULT_FROM_EMAIL: str = env.str("EMAIL_FROM", default="dashboard@localhost")
+# An OpenID Connect provider by which people log in, too: its address, what it knows this site as, its name on the page.
+OIDC_SERVER_URL: str | None = env.str("OIDC_SERVER_URL", default=None, validate=address_of_server)
+OIDC_CLIENT_ID: str = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET: str = env.str("OIDC_CLIENT_SECRET", default="")
+OIDC_NAME: str = env.str("OIDC_NAME", default="single sign-on")
+# The group of whoever comes in by it for the first time; unset: none, and staff say who may look.
+OIDC_GROUP: str = env.str("OIDC_GROUP", default="")
 # Served over HTTPS (by nginx, say): secure cookies, HSTS, redirects from http.
 HTTPS: bool = env.bool("HTTPS", default=False)
 # Where rows are kept: sqlite:///path or postgres://user:password@host:port/name. What waits for an SQLite file that
@@ -123,12 +152,7 @@ STREAM_ALLOWED_ORIGINS: list[str] = env.list("STREAM_ALLOWED_ORIGINS", default=[
 # Whether server processes publish too (where REDIS_URL is shared, one of all publishers holds the lease).
 STREAM_PUBLISHER: bool = env.bool("STREAM_PUBLISHER", default=True)
 # How long snapshots are kept in the database: 7d, 36h, or seconds.
-try:
-    HISTORY_RETENTION: timedelta = env.timedelta(
-        "HISTORY_RETENTION", default=timedelta(days=7), validate=longer_than_nothing
-    )
-except OverflowError:
-    raise ImproperlyConfigured("HISTORY_RETENTION is too long: use 7d, 36h, or seconds.") from None
+HISTORY_RETENTION: timedelta = read_duration("HISTORY_RETENTION", timedelta(days=7))
 # How many long answers from history a process sends at once; one more gets 503.
 HISTORY_EXPORTS: int = env.int("HISTORY_EXPORTS", default=8, validate=validate.Range(1, 1000))
 # The folder of the journal: what is published and not in the database yet, so that no kill loses it; of several
@@ -174,6 +198,12 @@ if not SECRET_KEY:
         )
     SECRET_KEY = "development-only-" + "0" * 40
 
+if "EMAIL_BACKEND" not in EMAIL:  # taken for mail without encryption otherwise
+    raise ImproperlyConfigured("EMAIL_URL: use submission://user:password@host:587, or smtp://host.")
+if OIDC_SERVER_URL and not OIDC_CLIENT_ID:
+    raise ImproperlyConfigured("OIDC_CLIENT_ID is not set: it is what the provider at OIDC_SERVER_URL knows us as.")
+if SESSION_IDLE.total_seconds() < 120:
+    raise ImproperlyConfigured("SESSION_IDLE must be two minutes or more: use is noted once a minute.")
 ACCESS, ACCESS_REASON = decide_mode(CHOSEN_ACCESS, ALLOWED_HOSTS)
 STREAM_REPLAY = count_replay(STREAM_REPLAY_TEXT, STREAM_INTERVAL)
 
@@ -190,6 +220,13 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "channels",
     "csp",
 ]
@@ -201,12 +238,14 @@ MIDDLEWARE = [
     # Pads each answer at random, and Django's CSRF tokens differ each time: compressing gives nothing away (BREACH).
     "quantum_dashboard.compression.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "access.people.activity.SessionActivity",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "access.people.second_factor.SecondFactorForStaff",
 ]
 ROOT_URLCONF = "quantum_dashboard.urls"
 ASGI_APPLICATION = "quantum_dashboard.asgi.application"
@@ -273,7 +312,56 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "admin:login"
+CACHES: dict[str, dict[str, Any]] = {  # counts of logins and of what else is limited
+    "default": {
+        "BACKEND": "access.people.counts.SharedCounts",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "dashboard",
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 50_000}}
+}
+
+# --- People, and django-allauth ---------------------------------------------------------------------------------------
+
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "/"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]  # Django's, and one hash for unknowns
+PASSWORD_HASHERS = ["access.people.hashing.PooledPBKDF2"]
+SESSION_ENGINE = "access.people.sessions"
+SESSION_COOKIE_AGE = int(SESSION_LIFETIME.total_seconds())
+if HTTPS:  # browsers take a cookie of such a name from this host only, over HTTPS only
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+EMAIL_BACKEND, EMAIL_FILE_PATH = EMAIL["EMAIL_BACKEND"], EMAIL["EMAIL_FILE_PATH"]
+EMAIL_HOST, EMAIL_PORT = EMAIL["EMAIL_HOST"], EMAIL["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL["EMAIL_HOST_USER"], EMAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL, EMAIL_TIMEOUT = EMAIL["EMAIL_USE_TLS"], EMAIL["EMAIL_USE_SSL"], 10  # seconds
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+ACCOUNT_ADAPTER = "access.people.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"reset_password": "access.people.password_reset.PasswordResetForm"}
+ACCOUNT_EMAIL_VERIFICATION = "none"  # staff write users' addresses
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "reset_password": "5/m/ip,3/h/key"}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "Quantum Trader Dashboard"
+MFA_TOTP_TOLERANCE = 1  # codes before and after: 30 s of a clock that is off
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS  # http://localhost; browsers allow no other
+USERSESSIONS_TRACK_ACTIVITY = True  # shown; `SessionActivity` and the gate write it
+SOCIALACCOUNT_ADAPTER = "access.people.single_sign_on.SingleSignOnAdapter"
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {"openid_connect": {"OAUTH_PKCE_ENABLED": True}}
+if OIDC_SERVER_URL:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"] = [
+        {
+            "provider_id": "sso",
+            "name": OIDC_NAME,
+            "client_id": OIDC_CLIENT_ID,
+            "secret": OIDC_CLIENT_SECRET,
+            "settings": {"server_url": OIDC_SERVER_URL, "oauth_pkce_enabled": True},
+        }
+    ]
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -316,7 +404,11 @@ CONTENT_SECURITY_POLICY = {
         "manifest-src": [SELF],
         "worker-src": [SELF],
         "base-uri": [NONE],
-        "form-action": [SELF],  # the admin's forms
+        # The admin's forms and the login; a login's redirect to the provider counts as well.
+        "form-action": [
+            SELF,
+            *([f"{urlsplit(OIDC_SERVER_URL).scheme}://{urlsplit(OIDC_SERVER_URL).netloc}"] if OIDC_SERVER_URL else []),
+        ],
         "frame-ancestors": [NONE],
     }
 }

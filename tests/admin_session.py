@@ -13,24 +13,37 @@ from tests.processes import PASSWORD, Server
 LIST = "/admin/metrics/datasource/"
 
 
-class AdminSession:
-    """Somebody who is logged in."""
+class Visitor:
+    """Somebody with a browser that keeps cookies. `address`: where their requests come from, for a proxy's word."""
 
-    def __init__(self, server: Server, user: str = "admin", password: str = PASSWORD) -> None:
+    def __init__(self, server: Server, address: str = "") -> None:
         self.server = server
         self.cookies = CookieJar()
+        self.path = self.page = ""
+        self._headers = {"X-Forwarded-For": address} if address else {}
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
-        self.get("/admin/login/")
-        status, page = self.post("/admin/login/?next=/admin/", username=user, password=password)
-        assert status == 200, page
-        assert "Log out" in page or "logout" in page, page
+
+    def sign_in(self, user: str, password: str = PASSWORD, wanted: str = "/") -> tuple[int, str]:
+        """Send the login's form; what comes after it."""
+        self.get(f"/account/login/?next={urllib.parse.quote(wanted)}")
+        return self.post("/account/login/", login=user, password=password, next=wanted)
+
+    @property
+    def cookie(self) -> dict[str, str]:
+        """The header with which a program of theirs sends the session."""
+        (session,) = (cookie.value for cookie in self.cookies if cookie.name == "sessionid")
+        return {"Cookie": f"sessionid={session}"}
 
     def _open(self, request: urllib.request.Request) -> tuple[int, str]:
+        for name, value in self._headers.items():
+            request.add_header(name, value)
         try:
             with self._opener.open(request, timeout=20) as response:
+                self.path = response.url.removeprefix(self.server.url)
                 self.page = response.read().decode()
                 return response.status, self.page
         except urllib.error.HTTPError as error:
+            self.path = error.url.removeprefix(self.server.url)
             return error.code, error.read().decode()
 
     def get(self, path: str) -> tuple[int, str]:
@@ -45,6 +58,16 @@ class AdminSession:
         data = urllib.parse.urlencode(pairs).encode()
         request = urllib.request.Request(self.server.url + path, data=data, headers={"Referer": self.server.url + path})
         return self._open(request)
+
+
+class AdminSession(Visitor):
+    """Somebody who is logged in and in the admin."""
+
+    def __init__(self, server: Server, user: str = "admin", password: str = PASSWORD) -> None:
+        super().__init__(server)
+        status, page = self.sign_in(user, password, "/admin/")
+        assert status == 200, page
+        assert "logout" in page, page
 
     def rows(self) -> dict[str, dict[str, str]]:
         """What the page of all sources says of each group (as the admin names it).

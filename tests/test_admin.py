@@ -242,7 +242,7 @@ def test_a_switch_needs_a_post_and_a_login(admin_server: Server, admin: AdminSes
     assert admin.get(f"{LIST}undo/1/")[0] == 405
     status, page = admin_server.get(f"{LIST}2/switch/redis/")
     assert status == 200
-    assert "Log in" in page
+    assert "Sign in" in page
     assert admin.rows()["AI"]["source"].split()[0] == before.split()[0]
 
 

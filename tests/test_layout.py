@@ -32,9 +32,9 @@ LINES = {
         {"admin"},
     ],
     "access": [
-        {"mode", "share", "address"},
+        {"mode", "share"},
         {"viewer"},
-        {"credentials"},
+        {"credentials", "people"},
         {"models"},
         {"lookup", "announcing", "record"},
         {"gate", "apps"},

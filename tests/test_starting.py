@@ -43,7 +43,7 @@ def test_port_0_takes_a_free_one_and_the_addresses_that_are_printed_answer(tmp_p
         assert stream == f"127.0.0.1:{server.port}/stream/live"
         assert server.receive(1)
         assert server.get(health.removeprefix(server.url))[0] == 200
-        assert "Log in" in server.get(admin.removeprefix(server.url))[1]
+        assert "Sign in" in server.get(admin.removeprefix(server.url))[1]
     finally:
         end(server)
     assert server.process is not None

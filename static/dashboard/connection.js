@@ -29,10 +29,13 @@ import { Sequence } from "./sequence.js";
  * @property {string} reason  Why the last socket ended, for people; empty when all is well.
  */
 
+/** The session ended, or a new password gives this browser another one: then the cookie is here a moment later. */
+const SIGN_IN_AGAIN = 4401;
+const ASK_AGAIN_AFTER = 1_000;
 /** Closings that mean: you may not read this. */
 const REFUSALS = new Map([
-  [4401, "sign in again"],
-  [4403, "this page may not read the stream"],
+  [SIGN_IN_AGAIN, "sign in again"],
+  [4403, "you may not read this dashboard"],
 ]);
 /** The server did not understand our `since`. */
 const BAD_SINCE = 4400;
@@ -62,6 +65,7 @@ export class LiveConnection extends EventTarget {
   #mayResume = true;
   #neverOpened = 0;
   /** The last poll was answered. */ #isAnswered = false;
+  /** Asked once more after being told to sign in again, and nothing came since. */ #hasAskedAgain = false;
   #fruitless = 0;
   #heardAt = 0;
   #started = false;
@@ -129,6 +133,7 @@ export class LiveConnection extends EventTarget {
   #wake = () => {
     if (this.environment.document.visibilityState === "hidden") return;
     if (this.status.phase === "waiting") this.#connect();
+    else if (this.status.phase === "refused") this.#connect({ isChecking: true }); // somebody may have signed in meanwhile
     else if (this.status.phase === "open" && this.#silence() > this.interval * 1500) this.#watch(this.#grace());
   };
 
@@ -171,11 +176,18 @@ export class LiveConnection extends EventTarget {
       this.#heardAt = this.environment.now();
       this.#watch(this.#silentLimit());
       this.#stopPolling();
+      this.#hasAskedAgain = false;
       this.#accept(JSON.parse(data));
     };
     socket.onclose = ({ code }) => {
       if (!hasOpened) this.#neverOpened += 1;
       this.#abandon();
+      if (code === SIGN_IN_AGAIN && !this.#hasAskedAgain) {
+        this.#hasAskedAgain = true;
+        this.#report({ phase: "connecting", retryAt: null, isChecking: true });
+        this.#retryTimer = this.environment.setTimeout(() => this.#connect({ isChecking: true }), ASK_AGAIN_AFTER);
+        return;
+      }
       const refusal = REFUSALS.get(code);
       if (refusal) return this.#refuse(refusal);
       if (code === BAD_SINCE) this.#mayResume = false;

@@ -60,6 +60,7 @@ export class Indicator {
     this.reasons = part("#reasons");
     this.reasonCount = part("#reasons summary");
     this.reasonList = part("#reasons ul");
+    this.signIn = part("#sign-in");
     this.icon = /** @type {HTMLLinkElement} */ (part('link[rel="icon"]'));
   }
 
@@ -79,6 +80,7 @@ export class Indicator {
     this.note.classList.toggle("simulated", !!simulated?.length);
     this.#showReasons(state);
     this.retry.hidden = !state.canRetry;
+    this.signIn.hidden = state.name !== "refused";
     const prefix = state.label === "LIVE" ? state.shape : `${state.shape} ${state.label}`;
     const what = kind && kind !== "missing" ? ` (${kind})` : "";
     const title = `${prefix} ${headline}${what} · Quantum Trader Dashboard`.replace("  ", " ");

@@ -63,7 +63,8 @@ function stateOfStream(evidence) {
     return state("refused", "✕", "LINK ENDED", "This link was revoked or has expired: ask whoever gave it to you for a new one.", "");
   }
   if (connection.phase === "refused") {
-    return state("refused", "✕", "SIGNED OUT", `The server refused: ${connection.reason}, then reload this page.`, "");
+    const label = connection.reason === "sign in again" ? "SIGNED OUT" : "NOT ALLOWED";
+    return state("refused", "✕", label, `The server says: ${connection.reason}. These are the last values.`, "");
   }
   const isPolling = connection.mode === "polling";
   const isDown = connection.phase === "waiting" || (connection.phase === "connecting" && !connection.isChecking);

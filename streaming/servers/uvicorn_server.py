@@ -60,6 +60,7 @@ def run(application: Application, runtime: Runtime, address: Address, ready: Rea
         ws_max_size=settings.STREAM_LARGEST_MESSAGE,
         ws_ping_interval=ping_interval_s(settings.STREAM_INTERVAL),
         ws_ping_timeout=PING_TIMEOUT_S,
+        proxy_headers=False,  # TRUSTED_PROXIES says whom to believe where a request comes from
         lifespan="on",
         access_log=False,
         log_config=None,

@@ -4,14 +4,15 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from access.credentials import read_credential, read_link
-from access.viewer import ANYBODY, RefusedError, Scope, Viewer
+from access.viewer import ANYBODY, RefusedError, Scope, SecondFactorMissingError, Viewer
 from streaming.web.provide import runtime_of
 
 View = Callable[[HttpRequest, Viewer], Coroutine[Any, Any, HttpResponseBase]]
@@ -57,7 +58,7 @@ def admits(scope: Scope) -> Callable[[View], AdmittingView]:
 
 
 def admits_people(view: View) -> AdmittingView:
-    """Decorate a page: who is not signed in is sent to do that, and back; others who may not look get 403.
+    """Decorate a page: who is not signed in is sent to do that, and back; others who may not look are told why.
 
     Whoever comes with a share link that does not work is told what to do.
     """
@@ -66,20 +67,36 @@ def admits_people(view: View) -> AdmittingView:
     async def admitting(request: HttpRequest, link: str | None = None) -> HttpResponseBase:
         try:
             viewer = await find_viewer(request, Scope.STREAM, link)
+        except SecondFactorMissingError:
+            return redirect("mfa_index")
         except RefusedError as refusal:
             if refusal.status == 404:
                 return await show_no_link(request)
             if refusal.status == 401:
                 return redirect_to_login(request.get_full_path())
+            if refusal.status == 403:
+                return await sync_to_async(show_refusal)(request, refusal)
             return keep_secret(refuse(refusal), link)
         return keep_secret(keep_private(await view(request, viewer), viewer), link)
 
     return admitting
 
 
+def show_refusal(request: HttpRequest, refusal: RefusedError) -> HttpResponseBase:
+    """The page that says why, to somebody who is signed in (blocking: it shows who they are)."""
+    response = render(request, "access/refused.html", {"reason": in_a_sentence(refusal)}, status=403)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def in_a_sentence(refusal: RefusedError) -> str:
+    """Why, for people."""
+    return f"{str(refusal)[:1].upper()}{str(refusal)[1:]}."
+
+
 def refuse(refusal: RefusedError) -> HttpResponseBase:
     """The answer that says why."""
-    response = JsonResponse({"error": f"{str(refusal)[:1].upper()}{str(refusal)[1:]}."}, status=refusal.status)
+    response = JsonResponse({"error": in_a_sentence(refusal)}, status=refusal.status)
     response["Cache-Control"] = "no-store"
     if refusal.status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="Quantum Trader Dashboard"'

@@ -9,6 +9,7 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from access.mode import Mode
 from access.viewer import RefusedError, Scope, Viewer
 from metrics.ranges import RANGES
 from streaming.health import Report, report_health
@@ -34,6 +35,7 @@ async def dashboard(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "ranges": RANGES,
         "settings": PREFERENCES,
         "version": settings.VERSION,
+        "has_accounts": settings.ACCESS == Mode.LOGIN,
         "modules": page_modules(),
     }
     return render(request, "dashboard.html", context)

@@ -151,16 +151,42 @@ for (const code of [1000, 1006, 1009, 1012, 1013]) {
   });
 }
 
-for (const code of [4401, 4403]) {
-  test(`a refusal (${code}) stops it`, async () => {
-    const { browser, connection } = connect();
-    deliver(browser, 100);
-    browser.socket.end(code);
-    await browser.advance(600_000);
-    assert.equal(connection.status.phase, "refused");
-    assert.equal(browser.sockets.length, 1);
-  });
-}
+test("a refusal (4403) stops it", async () => {
+  const { browser, connection } = connect();
+  deliver(browser, 100);
+  browser.socket.end(4403);
+  await browser.advance(600_000);
+  assert.equal(connection.status.phase, "refused");
+  assert.equal(browser.sockets.length, 1);
+});
+
+test("told to sign in again (4401), it asks once more without a word: a new password gave it a new session", async () => {
+  const { browser, connection } = connect();
+  for (let time = 100; time < 109; time += 3) {
+    deliver(browser, time);
+    browser.socket.end(4401);
+    assert.equal(connection.status.isChecking, true);
+    await browser.advance(1000);
+    assert.match(browser.socket.url, new RegExp(`since=${time}`));
+  }
+});
+
+test("told so twice, it stops until the tab is looked at again, then resumes where it was", async () => {
+  const { browser, connection } = connect();
+  deliver(browser, 100);
+  browser.socket.end(4401);
+  await browser.advance(1000);
+  browser.socket.open();
+  browser.socket.end(4401);
+  await browser.advance(600_000);
+  assert.equal(connection.status.phase, "refused");
+  assert.equal(browser.sockets.length, 2);
+  browser.document.dispatchEvent(new Event("visibilitychange"));
+  assert.equal(browser.sockets.length, 3);
+  assert.match(browser.socket.url, /since=100/);
+  browser.socket.end(4401);
+  assert.equal(connection.status.phase, "refused");
+});
 
 test("backs off from 0.5 s to 20 s with full jitter, and never gives up", async () => {
   const { browser, connection } = connect();
