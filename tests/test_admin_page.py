@@ -82,7 +82,7 @@ def log_in(browser: Browser, server: Server, **options: Any) -> Any:
     """The page of all sources, for somebody who may switch them."""
     page = browser.new_page(**options)
     page.goto(f"{server.url}/admin/login/?next={LIST}")
-    page.fill("[name=username]", "admin")
+    page.fill("[name=login]", "admin")
     page.fill("[name=password]", PASSWORD)
     page.click("[type=submit]")
     return page

@@ -390,7 +390,7 @@ def test_a_source_switched_in_the_admin_shows_at_once_and_its_loss_too(
     page.locator("#ranges span", has_text="5 min").click()
     admin = browser.new_page()
     admin.goto(f"http://127.0.0.1:{server.port}/admin/")
-    admin.fill("[name=username]", "admin")
+    admin.fill("[name=login]", "admin")
     admin.fill("[name=password]", PASSWORD)
     admin.click("[type=submit]")
     admin.goto(f"http://127.0.0.1:{server.port}/admin/metrics/datasource/")

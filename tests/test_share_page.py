@@ -90,7 +90,7 @@ def test_staff_copies_an_address(server: Server, browser: Browser) -> None:
     _, address = make_link(server, "Copied", "ai")
     page = browser.new_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto(f"{server.url}/admin/login/?next={LIST}")
-    page.fill("[name=username]", "admin")
+    page.fill("[name=login]", "admin")
     page.fill("[name=password]", PASSWORD)
     page.locator("[type=submit]").click()
     row = page.locator("tr", has_text="Copied")
