@@ -92,7 +92,7 @@ def test_staff_copies_an_address(server: Server, browser: Browser) -> None:
     page.goto(f"{server.url}/admin/login/?next={LIST}")
     page.fill("[name=login]", "admin")
     page.fill("[name=password]", PASSWORD)
-    page.locator("[type=submit]").click()
+    page.click("[type=submit]")
     row = page.locator("tr", has_text="Copied")
     row.locator("[data-copy]").click()
     wait_for_claim(page, "address => navigator.clipboard.readText().then((text) => text === address)", address)
