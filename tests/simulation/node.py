@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from channels.layers import InMemoryChannelLayer
 
+from access.gate import Gate
 from metrics.history.writer import HistoryWriter
 from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.client import Client
@@ -82,6 +83,7 @@ class SimulatedRuntime(Runtime):
         )
         self.hub.clients = OrderedClients()  # type: ignore[assignment]
         self.layer.on_reconnect = self.hub.note_reconnect
+        self.link_gate = Gate()  # nobody comes by a link: nothing is asked of it
         self.started_at = None
         self._tasks: list[asyncio.Task[None]] = []
 
