@@ -128,7 +128,7 @@ def test_nothing_moves_because_of_a_message(browser: Browser, proxy: Proxy) -> N
 
 def test_a_thumb_finds_the_ranges_and_sees_the_table_it_asked_for(browser: Browser, proxy: Proxy) -> None:
     page = open_page(browser, proxy.url, **PHONE)
-    for control in page.locator("#ranges span, .tools button:visible, .tools a, .tools summary").all():
+    for control in page.locator("#ranges span, .tools > button:visible, .tools > a, .tools summary").all():
         assert control.bounding_box()["height"] >= 44
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     page.locator("#table-toggle").click()

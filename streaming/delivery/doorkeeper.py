@@ -16,6 +16,7 @@ from access.gate import Gate
 from access.viewer import Admission, RefusedError
 from streaming.delivery.close_codes import REFUSALS
 from streaming.delivery.hub import Hub
+from streaming.delivery.membership import join_group
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +43,10 @@ class Doorkeeper:
 
     async def run(self, layer: BaseChannelLayer) -> None:
         """Listen to what changes, until cancelled. Raises what the channel layer raises."""
-        channel = await layer.new_channel()
-        await layer.group_add(GROUP, channel)
-        await self._look_again(None)  # at what was lost before
-        async with asyncio.TaskGroup() as beside:
-            beside.create_task(self._look_at_all(layer, channel))
+        async with join_group(layer, GROUP) as channel, asyncio.TaskGroup() as beside:
+            beside.create_task(self._look_at_all())
             beside.create_task(self._expire())
+            self.note_reconnect()  # what came before is lost
             while True:
                 message = await layer.receive(channel)
                 await self._look_again(message["keys"])
@@ -62,8 +61,8 @@ class Doorkeeper:
                 await asyncio.sleep(RETRY_S)
                 keys = None
 
-    async def _look_at_all(self, layer: BaseChannelLayer, channel: str) -> None:
-        """Each minute, and after a reconnect: look at everybody, say which tokens were used, stay in the group."""
+    async def _look_at_all(self) -> None:
+        """Each minute, and after a reconnect: look at everybody, and say which tokens were used."""
         while True:
             began = time.time()
             with suppress(TimeoutError):
@@ -73,7 +72,6 @@ class Doorkeeper:
             self._note_connected()
             await self._gate.note_used(began)
             await self._look_again(None)
-            await layer.group_add(GROUP, channel)
 
     def _note_connected(self) -> None:
         """Whoever has a connection open looks on."""
