@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from django.template.loader import render_to_string
-from playwright.sync_api import sync_playwright
 
 from metrics.catalogue import METRICS, Metric
 from metrics.ranges import RANGES
@@ -26,10 +25,9 @@ from streaming.web.page import (
     page_modules,
 )
 from streaming.wire import Frame
-from tests.page_fixtures import Browser, Proxy, wait_for_claim
-from tests.processes import PASSWORD, ROOT, Redis, Server, need, wait_until
+from tests.page_fixtures import Browser, Proxy, find_with_axe, wait_for_claim
+from tests.processes import PASSWORD, ROOT, Redis, Server, wait_until
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 
 #: The classes of the table's rows down to the one of a time: earlier tests left gaps of their own.
@@ -59,34 +57,6 @@ def server(folder: Path, redis: Redis) -> Iterator[Server]:
     server = Server(folder, METRICS_REDIS_URL=redis.url, STREAM_INTERVAL="0.5").start()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def proxy(server: Server) -> Iterator[Proxy]:
-    proxy = Proxy(server.port)
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=need("/usr/bin/chromium", "Chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def browser(chromium: Any) -> Iterator[Browser]:
-    """Chromium; the test fails where one of its pages complained."""
-    browser = Browser(chromium)
-    yield browser
-    for context in browser.contexts:
-        context.close()
-    assert browser.complaints == []
 
 
 def wait_for_state(page: Any, name: str) -> None:
@@ -506,21 +476,17 @@ def shown_seconds(plot: Any) -> int:
 def test_axe_finds_nothing_serious(browser: Browser, proxy: Proxy, theme: str) -> None:
     page = browser.open(f"{proxy.url}?theme={theme}")
     page.wait_for_selector(".chart canvas")
-    session = page.context.new_cdp_session(page)
-    session.send("Runtime.evaluate", {"expression": Path(need(AXE, "axe-core (npm ci)")).read_text()})
     page.locator("#settings summary").click()
     for opened in (None, "#table-toggle"):
         if opened:
             page.locator(opened).click()
-        found = page.evaluate("axe.run({ preload: false }).then(({ violations }) => violations)")
+        found = find_with_axe(browser, page)
         serious = [
             (rule["id"], [node["html"] for node in rule["nodes"]])
             for rule in found
             if rule["impact"] in {"serious", "critical"}
         ]
         assert serious == []
-    # axe tries inline styles of its own to measure with; all other complaints stay.
-    browser.complaints = [text for text in browser.complaints if "style" not in text]
 
 
 @pytest.mark.parametrize("options", [PHONE, {"viewport": {"width": 3840, "height": 2160}}], ids=["phone", "4k"])

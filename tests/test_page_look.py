@@ -3,16 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.page_fixtures import Browser, Proxy, wait_for_claim
-from tests.processes import ROOT, Server, need
+from tests.page_fixtures import Browser, Proxy, find_with_axe, wait_for_claim
+from tests.processes import Server
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE_S = 60
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 WALLS = [(1366, 768), (1920, 1080), (3840, 2160), (1080, 1920)]
@@ -29,33 +26,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("look"), STREAM_INTERVAL="0.5").start()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def proxy(server: Server) -> Iterator[Proxy]:
-    proxy = Proxy(server.port)
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=need("/usr/bin/chromium", "Chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def browser(chromium: Any) -> Iterator[Browser]:
-    browser = Browser(chromium)
-    yield browser
-    for context in browser.contexts:
-        context.close()
-    assert [text for text in browser.complaints if "style" not in text] == []  # axe measures with styles of its own
 
 
 def open_page(browser: Browser, url: str, **options: Any) -> Any:
@@ -142,12 +112,10 @@ def test_axe_finds_nothing_where_numbers_are_old(browser: Browser, proxy: Proxy,
     page = open_page(browser, f"{proxy.url}?theme={theme}")
     page.locator("#table-toggle").click()
     page.locator("#table-toggle").click()
-    session = page.context.new_cdp_session(page)
-    session.send("Runtime.evaluate", {"expression": Path(need(AXE, "axe-core (npm ci)")).read_text()})
     proxy.is_down = True
     proxy.cut()
     wait_for_claim(page, "document.body.dataset.state === 'reconnecting'", patience_s=PATIENCE_S)
-    found = page.evaluate("axe.run({ preload: false }).then(({ violations }) => violations)")
+    found = find_with_axe(browser, page)
     assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
 
 
