@@ -143,12 +143,22 @@ def test_axes_say_each_thing_once_in_letters_that_can_be_read(browser: Browser, 
     wait_for_claim(page, "window.written.length > 60")
     written = page.evaluate("window.written")
     assert min(line["size"] for line in written) >= 8 * ratio
+    # Ratios are percents, on the axes as on the cards.
+    assert not [line for line in written if line["metric"] in {"accuracy", "risk"} and line["text"].startswith("0.")]
     last: dict[str, set[str]] = {}
     for line in written:
         if re.fullmatch(r"[−\d.,]+[kM]?", line["text"]):
             last.setdefault(line["metric"], set()).add(line["text"])
     assert len(last["pnl"]) >= 2
     assert not [line for line in written if line["at"] and (line["at"][0] < -1 or line["at"][1] > line["width"] + 1)]
+
+
+def test_no_label_is_cut_off_where_axes_change_with_their_labels(browser: Browser, proxy: Proxy) -> None:
+    page = open_page(browser, f"{proxy.url}?range=24h", viewport={"width": 390, "height": 844})
+    for metric in ("latency", "cpu", "positions"):
+        page.locator(f"figure[data-metric={metric}]").scroll_into_view_if_needed()
+        wait_for_claim(page, "metric => window.written.some((line) => line.metric === metric)", metric)
+    assert [line for line in page.evaluate("window.written") if line["at"] and line["at"][0] < -1] == []
 
 
 def drag(page: Any, metric: str, start: float, end: float) -> None:

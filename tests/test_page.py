@@ -134,7 +134,11 @@ def test_the_modules_fetched_ahead_are_those_that_the_page_imports() -> None:
 
 
 def test_every_metric_is_on_the_page_and_in_few_bytes(browser: Browser, proxy: Proxy) -> None:
-    page = browser.open(proxy.url)
+    page = browser.new_page()
+    refused: list[str] = []
+    page.on("response", lambda response: response.status >= 400 and refused.append(response.url))
+    page.goto(proxy.url)
+    wait_for_state(page, "live")
     page.wait_for_selector(".chart canvas")
     wait_for_claim(page, "performance.getEntriesByType('resource').some(({name}) => name.includes('/stream/history'))")
     assert page.locator(".card").count() == 12
@@ -144,6 +148,7 @@ def test_every_metric_is_on_the_page_and_in_few_bytes(browser: Browser, proxy: P
         "performance.getEntries().reduce((total, { transferSize = 0 }) => total + transferSize, 0)"
     )
     assert 50_000 < transferred < 120_000
+    assert refused == []
     hosts = page.evaluate(
         "[...new Set(performance.getEntriesByType('resource').map(({ name }) => new URL(name).host))]"
     )
@@ -347,6 +352,8 @@ def test_what_a_server_recalls_from_history_is_not_called_live(tmp_path: Path, b
         page.goto(server.url)
         wait_for_claim(page, "document.querySelector('#state .advice').textContent.includes('Waiting for new ones')")
         assert page.locator(".card .value", has_text="—").count() == 0
+        # They are as dim as those from before a connection broke.
+        assert page.evaluate("getComputedStyle(document.querySelector('.plot')).filter") == "grayscale(1)"
         assert "live" not in page.evaluate("window.states")
     finally:
         server.stop()

@@ -113,7 +113,8 @@ class Card {
     // The change of a part of the range says so: after a switch of source, or while history is young.
     const isPart = found && (window.collecting !== null || found.since - window.from > Math.max((window.to - window.from) * 0.05, 5));
     if (!found || (isPart && window.to - found.since < YOUNG_S)) {
-      setText(this.change, window.collecting === null ? "" : `collecting for ${formatDuration(window.collecting)}`);
+      // The large one has it beside its chart.
+      setText(this.change, window.collecting === null || this.figures ? "" : `collecting for ${formatDuration(window.collecting)}`);
       setDirection(this.change, null, 0);
       return;
     }
