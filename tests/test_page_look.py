@@ -104,8 +104,8 @@ def test_nothing_moves_because_of_a_message(browser: Browser, proxy: Proxy) -> N
 
 
 def test_nothing_moves_because_of_a_zoom(browser: Browser, proxy: Proxy) -> None:
-    for options in ({"viewport": {"width": 1024, "height": 768}}, PHONE):
-        page = open_page(browser, proxy.url, **options)
+    for width, height in ((1024, 768), (390, 844)):
+        page = open_page(browser, proxy.url, viewport={"width": width, "height": height}, has_touch=width < 400)
         before = page.evaluate(CONTROLS)
         page.locator("#zoom [data-zoom=in]").click()
         wait_for_claim(page, "document.querySelector('#zoomed').checkVisibility()", patience_s=PATIENCE_S)
@@ -113,7 +113,7 @@ def test_nothing_moves_because_of_a_zoom(browser: Browser, proxy: Proxy) -> None
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         sign = page.locator("#zoomed").bounding_box()
         assert sign["x"] >= 0
-        assert sign["x"] + sign["width"] <= options["viewport"]["width"]
+        assert sign["x"] + sign["width"] <= width
         page.locator("#zoomed .reset").click()
         assert not page.locator("#zoomed").is_visible()
 

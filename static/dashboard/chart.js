@@ -235,7 +235,7 @@ export class Chart {
 function widestOf(plot, labels) {
   plot.ctx.save();
   plot.ctx.font = /** @type {any} */ (plot.axes[1].font)?.[0] ?? plot.ctx.font;
-  const widest = Math.max(0, ...labels.map((label) => plot.ctx.measureText(label ?? "").width));
+  const widest = Math.max(0, ...labels.map((label) => (label ? plot.ctx.measureText(label).width : 0)));
   plot.ctx.restore();
   return Math.ceil(widest / devicePixelRatio);
 }

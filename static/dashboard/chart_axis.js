@@ -68,7 +68,7 @@ export function timeTicks(times, step, zone, now) {
 }
 
 /** So near to the values, as a part of what they span, a threshold belongs into the chart. */
-const NEAR_THRESHOLD = 0.35;
+const NEAR_THRESHOLD = 0.25;
 
 /**
  * What a value axis shows: all values, a little air, and a threshold that they are near to; never more than the numbers
