@@ -138,6 +138,7 @@ def world(everything: World) -> World:
     everything.write(pnl=1234.5, positions=3, exposure=0.5, risk=0.2, volatility=0.2)
     everything.redis.cli("DEL", "portfolio:updated_at")
     wait_for(everything.page, "document.body.dataset.state === 'live' && window.look().value === '+1,234.50'")
+    wait_for(everything.page, "window.look().figures[1] !== '—'")  # of one snapshot there is no range yet
     return everything
 
 

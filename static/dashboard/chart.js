@@ -1,7 +1,7 @@
 /** One metric's chart, and its text alternative. The only module that names uPlot, but for types. */
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { timeTicks, valueRange, valueSteps, valueTicks } from "./chart_axis.js";
+import { dropClipped, timeTicks, valueRange, valueSteps, valueTicks, widestOf } from "./chart_axis.js";
 import { drawCompared } from "./chart_compare.js";
 import { Labels } from "./chart_labels.js";
 import { drawGaps, drawMarkers, drawSimulated, drawThresholds, nameThresholds } from "./chart_marks.js";
@@ -231,29 +231,9 @@ export class Chart {
   }
 }
 
-/** @param {Plot} plot  @param {string[]} labels  @returns {number} the widest one, CSS pixels */
-function widestOf(plot, labels) {
-  plot.ctx.save();
-  plot.ctx.font = /** @type {any} */ (plot.axes[1].font)?.[0] ?? plot.ctx.font;
-  const widest = Math.max(0, ...labels.map((label) => (label ? plot.ctx.measureText(label).width : 0)));
-  plot.ctx.restore();
-  return Math.ceil(widest / devicePixelRatio);
-}
-
 /** A dot at the lines, none at the bands' edges. @param {Plot} plot  @param {number} index of a series  @returns {HTMLElement} */
 function cursorPoint(plot, index) {
   const dot = document.createElement("div");
   dot.hidden = BAND_EDGES.includes(index);
   return dot;
-}
-
-/** A label that would be cut off at the right says nothing. @param {Plot} plot  @param {number[]} times  @param {string[]} labels */
-function dropClipped(plot, times, labels) {
-  const { min, max } = plot.scales.x;
-  const width = plot.bbox?.width / devicePixelRatio || plot.width - 60;
-  const end = width + 12;
-  return labels.map((label, index) => {
-    const x = ((times[index] - (min ?? 0)) / ((max ?? 1) - (min ?? 0))) * width;
-    return x + widestOf(plot, label.split("\n")) / 2 > end ? "" : label;
-  });
 }

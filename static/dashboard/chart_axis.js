@@ -4,6 +4,7 @@ import { asShown, formatNumber, formatTime } from "./format.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./format.js").Zone} Zone */
+/** @typedef {import("../vendor/uplot/uPlot.esm.js")} Plot */
 
 const ONE_DAY = 86_400;
 const MOST_DECIMALS = 9;
@@ -83,4 +84,24 @@ export function valueRange(metric, low, high) {
   const [least, most] = [Math.min(low, .../** @type {number[]} */ (near)), Math.max(high, .../** @type {number[]} */ (near))];
   const air = Math.max((most - least) * 0.08, 10 ** -metric.decimals / asShown(metric, 1));
   return [least >= 0 ? Math.max(least - air, 0) : least - air, most + air];
+}
+
+/** @param {Plot} plot  @param {string[]} labels  @returns {number} the widest one, CSS pixels */
+export function widestOf(plot, labels) {
+  plot.ctx.save();
+  plot.ctx.font = /** @type {any} */ (plot.axes[1].font)?.[0] ?? plot.ctx.font;
+  const widest = Math.max(0, ...labels.map((label) => (label ? plot.ctx.measureText(label).width : 0)));
+  plot.ctx.restore();
+  return Math.ceil(widest / devicePixelRatio);
+}
+
+/** A label that would be cut off at the right says nothing. @param {Plot} plot  @param {number[]} times  @param {string[]} labels */
+export function dropClipped(plot, times, labels) {
+  const { min, max } = plot.scales.x;
+  const width = plot.bbox?.width / devicePixelRatio || plot.width - 60;
+  const end = width + 12;
+  return labels.map((label, index) => {
+    const x = ((times[index] - (min ?? 0)) / ((max ?? 1) - (min ?? 0))) * width;
+    return x + widestOf(plot, label.split("\n")) / 2 > end ? "" : label;
+  });
 }
