@@ -12,6 +12,9 @@ import pytest
 from tests.postgresql import Postgresql
 from tests.processes import ROOT, Process, Redis, Server
 
+#: A browser and its pages.
+pytest_plugins = ("tests.page_fixtures",)
+
 StartServer = Callable[..., Server]
 
 

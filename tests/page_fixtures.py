@@ -4,7 +4,16 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.processes import ROOT, Server, need
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 
 
 class Proxy:
@@ -130,6 +139,52 @@ class Browser:
     def _note(self, kind: str, text: str) -> None:
         if kind in {"error", "warning"} and not text.startswith(BROKEN_NETWORK):
             self.complaints.append(text)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """One for a module's tests; each page has a context of its own."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=need("/usr/bin/chromium", "Chromium"),
+            args=["--no-sandbox", "--disable-background-networking"],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def forgiven() -> tuple[str, ...]:
+    """What complaints of a module's pages begin with that are the tests' own fault; a module may say others."""
+    return ()
+
+
+@pytest.fixture
+def browser(chromium: Any, forgiven: tuple[str, ...]) -> Iterator[Browser]:
+    """Chromium; the test fails where one of its pages complained."""
+    browser = Browser(chromium)
+    yield browser
+    for context in browser.contexts:
+        context.close()
+    assert [text for text in browser.complaints if not text.startswith(forgiven)] == []
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    """In front of the module's server."""
+    proxy = Proxy(server.port)
+    yield proxy
+    proxy.close()
+
+
+def find_with_axe(browser: Browser, page: Any) -> list[dict[str, Any]]:
+    """What axe finds on the page."""
+    session = page.context.new_cdp_session(page)
+    session.send("Runtime.evaluate", {"expression": Path(need(AXE, "axe-core (npm ci)")).read_text()})
+    found: list[dict[str, Any]] = page.evaluate("axe.run({ preload: false }).then(({ violations }) => violations)")
+    # axe tries inline styles of its own to measure with; all other complaints stay.
+    browser.complaints = [text for text in browser.complaints if "style" not in text]
+    return found
 
 
 def wait_for_claim(page: Any, claim: str, argument: Any = None, patience_s: float = 30) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import Error
 
 from tests.page_fixtures import Browser, Proxy, wait_for_claim
-from tests.processes import ROOT, Server, need, wait_until
+from tests.processes import ROOT, Server, wait_until
 
 #: What the page would look like that lies.
 LOOKS_LIVE = ("live", "delayed")
@@ -34,34 +34,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) ->
     wait_until(lambda: server.get("/stream/latest")[0] == 200)
     yield server
     server.stop()
-
-
-@pytest.fixture
-def proxy(server: Server) -> Iterator[Proxy]:
-    proxy = Proxy(server.port)
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=need("/usr/bin/chromium", "Chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def browser(chromium: Any) -> Iterator[Browser]:
-    """Chromium; the test fails where one of its pages complained."""
-    browser = Browser(chromium)
-    yield browser
-    for context in browser.contexts:
-        context.close()
-    assert browser.complaints == []
 
 
 def cut(page: Any, proxy: Proxy) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from django.template.loader import render_to_string
-from playwright.sync_api import sync_playwright
 
 from metrics.catalogue import METRICS, Metric
 from metrics.ranges import RANGES
@@ -26,10 +25,9 @@ from streaming.web.page import (
     page_modules,
 )
 from streaming.wire import Frame
-from tests.page_fixtures import Browser, Proxy, wait_for_claim
-from tests.processes import PASSWORD, ROOT, Redis, Server, need, wait_until
+from tests.page_fixtures import Browser, Proxy, find_with_axe, wait_for_claim
+from tests.processes import PASSWORD, ROOT, Redis, Server, wait_until
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 
 #: The classes of the table's rows down to the one of a time: earlier tests left gaps of their own.
@@ -59,34 +57,6 @@ def server(folder: Path, redis: Redis) -> Iterator[Server]:
     server = Server(folder, METRICS_REDIS_URL=redis.url, STREAM_INTERVAL="0.5").start()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def proxy(server: Server) -> Iterator[Proxy]:
-    proxy = Proxy(server.port)
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=need("/usr/bin/chromium", "Chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def browser(chromium: Any) -> Iterator[Browser]:
-    """Chromium; the test fails where one of its pages complained."""
-    browser = Browser(chromium)
-    yield browser
-    for context in browser.contexts:
-        context.close()
-    assert browser.complaints == []
 
 
 def wait_for_state(page: Any, name: str) -> None:
@@ -164,7 +134,11 @@ def test_the_modules_fetched_ahead_are_those_that_the_page_imports() -> None:
 
 
 def test_every_metric_is_on_the_page_and_in_few_bytes(browser: Browser, proxy: Proxy) -> None:
-    page = browser.open(proxy.url)
+    page = browser.new_page()
+    refused: list[str] = []
+    page.on("response", lambda response: response.status >= 400 and refused.append(response.url))
+    page.goto(proxy.url)
+    wait_for_state(page, "live")
     page.wait_for_selector(".chart canvas")
     wait_for_claim(page, "performance.getEntriesByType('resource').some(({name}) => name.includes('/stream/history'))")
     assert page.locator(".card").count() == 12
@@ -174,6 +148,7 @@ def test_every_metric_is_on_the_page_and_in_few_bytes(browser: Browser, proxy: P
         "performance.getEntries().reduce((total, { transferSize = 0 }) => total + transferSize, 0)"
     )
     assert 50_000 < transferred < 120_000
+    assert refused == []
     hosts = page.evaluate(
         "[...new Set(performance.getEntriesByType('resource').map(({ name }) => new URL(name).host))]"
     )
@@ -377,6 +352,8 @@ def test_what_a_server_recalls_from_history_is_not_called_live(tmp_path: Path, b
         page.goto(server.url)
         wait_for_claim(page, "document.querySelector('#state .advice').textContent.includes('Waiting for new ones')")
         assert page.locator(".card .value", has_text="—").count() == 0
+        # They are as dim as those from before a connection broke.
+        assert page.evaluate("getComputedStyle(document.querySelector('.plot')).filter") == "grayscale(1)"
         assert "live" not in page.evaluate("window.states")
     finally:
         server.stop()
@@ -506,21 +483,17 @@ def shown_seconds(plot: Any) -> int:
 def test_axe_finds_nothing_serious(browser: Browser, proxy: Proxy, theme: str) -> None:
     page = browser.open(f"{proxy.url}?theme={theme}")
     page.wait_for_selector(".chart canvas")
-    session = page.context.new_cdp_session(page)
-    session.send("Runtime.evaluate", {"expression": Path(need(AXE, "axe-core (npm ci)")).read_text()})
     page.locator("#settings summary").click()
     for opened in (None, "#table-toggle"):
         if opened:
             page.locator(opened).click()
-        found = page.evaluate("axe.run({ preload: false }).then(({ violations }) => violations)")
+        found = find_with_axe(browser, page)
         serious = [
             (rule["id"], [node["html"] for node in rule["nodes"]])
             for rule in found
             if rule["impact"] in {"serious", "critical"}
         ]
         assert serious == []
-    # axe tries inline styles of its own to measure with; all other complaints stay.
-    browser.complaints = [text for text in browser.complaints if "style" not in text]
 
 
 @pytest.mark.parametrize("options", [PHONE, {"viewport": {"width": 3840, "height": 2160}}], ids=["phone", "4k"])

@@ -3,16 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.page_fixtures import Browser, Proxy, wait_for_claim
-from tests.processes import ROOT, Server, need
+from tests.page_fixtures import Browser, Proxy, find_with_axe, wait_for_claim
+from tests.processes import Server
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE_S = 60
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 WALLS = [(1366, 768), (1920, 1080), (3840, 2160), (1080, 1920)]
@@ -24,38 +21,18 @@ PLACES = """[...document.querySelectorAll(".bar, .pill, #clock, main, .card")].m
 })"""
 
 
+#: Where the controls stand, and where the page begins.
+CONTROLS = """[...document.querySelectorAll(".bar, .pill, .controls, .controls *, #clock, main")].map((element) => {
+  const { x, y, width, height } = element.getBoundingClientRect();
+  return [x, y, width, height].map(Math.round).join();
+})"""
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("look"), STREAM_INTERVAL="0.5").start()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def proxy(server: Server) -> Iterator[Proxy]:
-    proxy = Proxy(server.port)
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=need("/usr/bin/chromium", "Chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def browser(chromium: Any) -> Iterator[Browser]:
-    browser = Browser(chromium)
-    yield browser
-    for context in browser.contexts:
-        context.close()
-    assert [text for text in browser.complaints if "style" not in text] == []  # axe measures with styles of its own
 
 
 def open_page(browser: Browser, url: str, **options: Any) -> Any:
@@ -126,9 +103,68 @@ def test_nothing_moves_because_of_a_message(browser: Browser, proxy: Proxy) -> N
         assert page.evaluate(PLACES) == before
 
 
+def test_nothing_moves_because_of_a_zoom(browser: Browser, proxy: Proxy) -> None:
+    for width, height in ((1024, 768), (390, 844)):
+        page = open_page(browser, proxy.url, viewport={"width": width, "height": height}, has_touch=width < 400)
+        before = page.evaluate(CONTROLS)
+        page.locator("#zoom [data-zoom=in]").click()
+        wait_for_claim(page, "document.querySelector('#zoomed').checkVisibility()", patience_s=PATIENCE_S)
+        assert page.evaluate(CONTROLS) == before
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        sign = page.locator("#zoomed").bounding_box()
+        assert sign["x"] >= 0
+        assert sign["x"] + sign["width"] <= width
+        page.locator("#zoomed .reset").click()
+        assert not page.locator("#zoomed").is_visible()
+
+
+def test_the_browsers_own_bar_has_the_colour_of_the_theme_that_is_chosen(browser: Browser, proxy: Proxy) -> None:
+    page = open_page(browser, f"{proxy.url}?theme=dark", color_scheme="light")
+    read = "[...document.querySelectorAll('meta[name=theme-color]')].map(({ content }) => content)"
+    assert set(page.evaluate(read)) == {"rgb(16, 20, 27)"}
+    page.locator("#settings summary").click()
+    page.locator("[data-preference=theme] span", has_text="Light").click()
+    assert set(page.evaluate(read)) == {"rgb(255, 255, 255)"}
+
+
+def test_the_live_number_never_lies_outside_of_what_is_said_of_its_range(browser: Browser, proxy: Proxy) -> None:
+    steps = 0
+
+    def rise(ws: Any) -> None:
+        def pass_on(text: str) -> None:
+            nonlocal steps
+            steps += 1
+            message = json.loads(text)
+            ws.send(json.dumps({**message, "pnl": 10**6 + 1000 * steps, "latency": 10**4 + steps}))
+
+        ws.connect_to_server().on_message(pass_on)
+
+    page = browser.new_page()
+    page.route_web_socket(re.compile("/stream/live"), rise)
+    page.goto(f"{proxy.url}?range=5m", wait_until="commit", timeout=1000 * PATIENCE_S)
+    wait_for_claim(page, "document.querySelector('[data-metric=latency] .at')?.textContent.includes('max 10,0')")
+    page.evaluate(
+        """() => {
+          const number = (text) => Number(text.replace(/[^\\d.]/g, ""));
+          const text = (selector) => document.querySelector(selector).textContent;
+          window.seen = { all: 0, outside: [] };
+          new MutationObserver(() => {
+            const pairs = [
+              [text("[data-metric=pnl] .value"), text("[data-figure=high]")],
+              [text("[data-metric=latency] .value"), text("[data-metric=latency] .at").split("max ")[1]],
+            ];
+            seen.all += 1;
+            for (const [value, high] of pairs) if (number(value) > number(high)) seen.outside.push([value, high]);
+          }).observe(document.querySelector("[data-metric=pnl] .value"), { childList: true, characterData: true });
+        }"""
+    )
+    wait_for_claim(page, "window.seen.all >= 6", patience_s=PATIENCE_S)
+    assert page.evaluate("window.seen.outside") == []
+
+
 def test_a_thumb_finds_the_ranges_and_sees_the_table_it_asked_for(browser: Browser, proxy: Proxy) -> None:
     page = open_page(browser, proxy.url, **PHONE)
-    for control in page.locator("#ranges span, .tools > button:visible, .tools > a, .tools summary").all():
+    for control in page.locator("#ranges span, .tools button:visible, .tools a:visible, .tools summary").all():
         assert control.bounding_box()["height"] >= 44
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     page.locator("#table-toggle").click()
@@ -142,12 +178,10 @@ def test_axe_finds_nothing_where_numbers_are_old(browser: Browser, proxy: Proxy,
     page = open_page(browser, f"{proxy.url}?theme={theme}")
     page.locator("#table-toggle").click()
     page.locator("#table-toggle").click()
-    session = page.context.new_cdp_session(page)
-    session.send("Runtime.evaluate", {"expression": Path(need(AXE, "axe-core (npm ci)")).read_text()})
     proxy.is_down = True
     proxy.cut()
     wait_for_claim(page, "document.body.dataset.state === 'reconnecting'", patience_s=PATIENCE_S)
-    found = page.evaluate("axe.run({ preload: false }).then(({ violations }) => violations)")
+    found = find_with_axe(browser, page)
     assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
 
 

@@ -37,9 +37,45 @@ window.look = () => {
     state: document.querySelector("#state").textContent,
     title: document.title,
     icon: document.querySelector("link[rel=icon]").href,
+    figures: ["high-name", "high", "low-name", "low"].map(
+      (name) => card.querySelector(`[data-figure=${name}]`).textContent),
+    chart: card.querySelector(".plot").ariaLabel,
   };
 };
 """
+#: How much the chart of profit and loss shows after a time: the colour of real lines in its pixels, the window's end.
+DRAWN_SINCE = """since => {
+  const figure = document.querySelector("figure[data-metric=pnl]");
+  const canvas = figure.querySelector("canvas");
+  const [over, outer] = [figure.querySelector(".u-over"), canvas].map((element) => element.getBoundingClientRect());
+  const [from, to] = figure.querySelector(".plot").dataset.window.split(" ").map(Number);
+  const ratio = devicePixelRatio;
+  const x = (time) => Math.ceil((over.left - outer.left + (over.width * (time - from)) / (to - from)) * ratio);
+  const [left, right] = [x(since), x(to)];
+  if (right - left < 2) return { to, real: -1 };
+  const [top, height] = [(over.top - outer.top) * ratio, over.height * ratio];
+  const { data } = canvas.getContext("2d").getImageData(left, top, right - left, height);
+  const ink = [0x12, 0x18, 0x21];
+  let real = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    if (data[at + 3] > 200 && ink.every((part, index) => Math.abs(part - data[at + index]) < 40)) real += 1;
+  }
+  return { to, real };
+}"""
+#: The newest row of the table, and the last line of what the button downloads.
+LISTED = """async () => {
+  document.querySelector("#table-toggle").click();
+  const names = [...document.querySelectorAll("#table thead th")].map(({ dataset }) => dataset.metric);
+  const row = document.querySelector("#table tbody tr:not(.gap)");
+  const cell = row.children[names.indexOf("pnl")];
+  const table = `${cell.className} ${cell.textContent} ${row.lastElementChild.textContent}`;
+  const address = document.querySelector("#csv").href;
+  document.querySelector("#table-toggle").click();
+  const [head, ...lines] = (await (await fetch(address)).text()).trim().split(/\\r?\\n/);
+  const values = lines.at(-1).split(",");
+  const csv = head.split(",").map((name, index) => `${name}=${values[index]}`);
+  return { table, csv: csv.filter((text) => /^(pnl|source_portfolio|problems)=/.test(text)).join(" ") };
+}"""
 
 
 @dataclass
@@ -85,15 +121,15 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             args=["--no-sandbox", "--disable-background-networking"],
         )
         browser = Browser(chromium)
-        page = browser.new_page()
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.add_init_script(LOOK)
-        page.goto(f"{proxy.url}?range=5m", wait_until="commit", timeout=1000 * PATIENCE_S)
+        page.goto(f"{proxy.url}?range=5m&theme=light", wait_until="commit", timeout=1000 * PATIENCE_S)
         yield World(server, redis, proxy, browser, page, admin)
         chromium.close()
     proxy.close()
     server.stop()
     redis.stop()
-    assert browser.complaints == []
+    assert [text for text in browser.complaints if not text.startswith("Canvas2D: Multiple readback")] == []
 
 
 @pytest.fixture
@@ -102,6 +138,7 @@ def world(everything: World) -> World:
     everything.write(pnl=1234.5, positions=3, exposure=0.5, risk=0.2, volatility=0.2)
     everything.redis.cli("DEL", "portfolio:updated_at")
     wait_for(everything.page, "document.body.dataset.state === 'live' && window.look().value === '+1,234.50'")
+    wait_for(everything.page, "window.look().figures[1] !== '—'")  # of one snapshot there is no range yet
     return everything
 
 
@@ -118,6 +155,13 @@ def test_what_is_real_and_of_now_looks_so(world: World) -> None:
     assert seen["coloured"][0].startswith("value")
     assert seen["title"].startswith("● +1,240.00 · ")
     assert not re.search("simulated|stale|fallback|missing|PAUSED|STALE|DEGRADED", seen["read"] + seen["state"])
+    since = time.time()
+    wait_for(world.page, f"since => ({DRAWN_SINCE})(since).to > since + 2", since)
+    assert world.page.evaluate(DRAWN_SINCE, since)["real"] > 0
+    listed = world.page.evaluate(LISTED)
+    assert not re.search("flawed|^simulated|portfolio: simulated|=mock|problems=.", listed["table"] + listed["csv"]), (
+        listed
+    )
 
 
 @contextmanager
@@ -175,15 +219,70 @@ def stopped(process: Server | Redis) -> Iterator[None]:
         process.send(signal.SIGCONT)
 
 
-#: How it comes about; what the card says, what is read out with the number or the state, what the title begins with.
-CASES: dict[Callable[[World], AbstractContextManager[None]], tuple[str, str, str]] = {
-    simulated: (r"is-simulated.* sim", "simulated", r"● \+[\d,.]+ \(simulated\)"),
-    fallback: (r"is-fallback.* fallback", "fallback", r"◆ DEGRADED \+125,000.00 \(fallback\)"),
-    stale: (r"is-stale.*old", "stale", r"◐ DELAYED \+1,234.50 \(stale\)"),
-    missing: ("is-missing.*missing", "—.*missing", "◆ DEGRADED — "),
-    invalid: ("is-missing.*invalid", "—.*invalid", "◆ DEGRADED — "),
-    unreachable: ("is-missing.*unreachable", "—.*unreachable", "◆ DEGRADED — "),
-    paused: ("", "PAUSED", r"❚❚ PAUSED \+1,234.50"),
+@dataclass(frozen=True)
+class Signs:
+    """What must be found where profit and loss are not real, as regular expressions."""
+
+    card: str
+    #: Read out, with the number or the state.
+    read: str
+    #: The title's beginning.
+    title: str
+    #: In the text alternative of the chart, in the newest row of the table, in the last line of the CSV.
+    chart: str
+    table: str
+    csv: str
+
+
+CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
+    simulated: Signs(
+        r"is-simulated.* sim",
+        "simulated",
+        r"● \+[\d,.]+ \(simulated\)",
+        "in part simulated",
+        "simulated .*portfolio: simulated",
+        "source_portfolio=mock",
+    ),
+    fallback: Signs(
+        r"is-fallback.* fallback",
+        "fallback",
+        r"◆ DEGRADED \+125,000.00 \(fallback\)",
+        "in part .*missing",
+        r"flawed \+125,000.00 \(fallback: missing\)",
+        "pnl=125000.0 .*problems=.*pnl.*missing",
+    ),
+    stale: Signs(
+        r"is-stale.*old",
+        "stale",
+        r"◐ DELAYED \+1,234.50 \(stale\)",
+        "in part .*stale",
+        r"flawed \+1,234.50 \(stale\)",
+        "problems=.*pnl.*stale",
+    ),
+    missing: Signs(
+        "is-missing.*missing",
+        "—.*missing",
+        "◆ DEGRADED — ",
+        "in part .*missing",
+        r"flawed — \(missing\)",
+        "pnl= .*problems=.*pnl.*missing",
+    ),
+    invalid: Signs(
+        "is-missing.*invalid",
+        "—.*invalid",
+        "◆ DEGRADED — ",
+        "in part .*invalid",
+        r"flawed — \(invalid\)",
+        "pnl= .*problems=.*pnl.*invalid",
+    ),
+    unreachable: Signs(
+        "is-missing.*unreachable",
+        "—.*unreachable",
+        "◆ DEGRADED — ",
+        "in part .*unreachable",
+        r"flawed — \(unreachable\)",
+        "pnl= .*problems=.*pnl.*unreachable",
+    ),
 }
 
 
@@ -199,12 +298,43 @@ def assert_not_real(seen: dict[str, Any], icon: str, card: str, read: str, title
 def test_what_is_not_real_never_looks_real(
     world: World, cause: Callable[[World], AbstractContextManager[None]]
 ) -> None:
-    card, read, title = CASES[cause]
-    icon = world.page.evaluate("window.look().icon")
+    signs = CASES[cause]
+    page = world.page
+    icon = page.evaluate("window.look().icon")
+    figures = page.evaluate("window.look().figures")
     with cause(world):
-        wait_for(world.page, "title => new RegExp('^' + title).test(document.title)", title)
-        seen = world.page.evaluate("window.look()")
-    assert_not_real(seen, icon, card, read, title)
+        wait_for(page, "title => new RegExp('^' + title).test(document.title)", signs.title)
+        since = time.time()  # the publisher's clock is this one
+        seen = page.evaluate("window.look()")
+        # The next snapshots are of the same kind: their time in the chart is looked at, some pixels wide.
+        wait_for(page, f"since => ({DRAWN_SINCE})(since).to > since + 2", since)
+        wait_for(page, "chart => new RegExp(chart).test(window.look().chart)", signs.chart)
+        drawn = page.evaluate(DRAWN_SINCE, since)
+        later = page.evaluate("window.look()")
+        listed = page.evaluate(LISTED)
+    assert_not_real(seen, icon, signs.card, signs.read, signs.title)
+    assert drawn["real"] == 0
+    # Neither of the range's figures is of it: they are those of real values, and say so beside a card that is not.
+    assert [later["figures"][at] for at in (1, 3)] == [figures[at] for at in (1, 3)]
+    assert later["figures"][0] == ("High, real" if cause is simulated else "High")
+    assert re.search(signs.table, listed["table"]), listed
+    assert re.search(signs.csv, listed["csv"]), listed
+
+
+def test_a_paused_page_never_looks_live(world: World) -> None:
+    page = world.page
+    icon = page.evaluate("window.look().icon")
+    with paused(world):
+        wait_for(page, "document.title.startsWith('❚❚ PAUSED +1,234.50')")
+        seen = page.evaluate("window.look()")
+        listed = page.evaluate(LISTED)
+        wait_for(page, "/, ([4-9]|\\d\\d) newer/.test(document.querySelector('#detail').textContent)")
+        later = page.evaluate("window.look()")
+        assert page.evaluate(LISTED) == listed
+    assert_not_real(seen, icon, "", "PAUSED", "❚❚ PAUSED ")
+    assert [later[part] for part in ("value", "figures", "chart")] == [
+        seen[part] for part in ("value", "figures", "chart")
+    ]
 
 
 def test_a_dead_stream_never_looks_real(world: World) -> None:
@@ -212,7 +342,14 @@ def test_a_dead_stream_never_looks_real(world: World) -> None:
     with stopped(world.server):
         wait_for(world.page, "document.body.dataset.state === 'stale'")
         seen = world.page.evaluate("window.look()")
+        since = time.time() - 1
     assert_not_real(seen, icon, "", "STALE", "■ STALE ")
+    # What nobody knows is a gap afterwards, wherever the time is shown.
+    wait_for(world.page, "/\\d gaps?;|\\d gaps?$/.test(window.look().chart)")
+    wait_for(world.page, f"since => ({DRAWN_SINCE})(since).to > since + 3", since)
+    world.page.locator("#table-toggle").click()
+    world.page.wait_for_selector("#table tr.gap:has-text('nothing was published')")
+    world.page.locator("#table-toggle").click()
 
 
 def test_what_was_there_before_the_network_went_never_looks_real(world: World) -> None:

@@ -73,6 +73,7 @@ class Card {
     setText(this.tip, problem ? explainProblem(problem) + (kind === "fallback" ? " Shown: the fallback that staff chose." : "") : "");
     const observed = snapshot.observed?.[metric.group];
     setText(this.age, problem === "stale" && observed ? `${formatDuration(now - observed)} old` : "");
+    this.figures?.include(snapshot);
     this.#showLevel(kind === "" || kind === "simulated" ? value : null);
   }
 
@@ -96,7 +97,7 @@ class Card {
   showPast({ rows, window, range, longest, zone, began, today }) {
     const { metric } = this;
     const [source, day] = [began[metric.group], today[metric.group]];
-    this.figures?.show(rows, window, zone, day, source);
+    this.figures?.show(rows, window, zone, this.element.classList.contains("is-simulated"), day, source);
     this.lanes?.show(rows, window, longest);
     if (isNumeric(metric)) this.#showChange(rows, window, range, source);
     else {
@@ -112,7 +113,8 @@ class Card {
     // The change of a part of the range says so: after a switch of source, or while history is young.
     const isPart = found && (window.collecting !== null || found.since - window.from > Math.max((window.to - window.from) * 0.05, 5));
     if (!found || (isPart && window.to - found.since < YOUNG_S)) {
-      setText(this.change, window.collecting === null ? "" : `collecting for ${formatDuration(window.collecting)}`);
+      // The large one has it beside its chart.
+      setText(this.change, window.collecting === null || this.figures ? "" : `collecting for ${formatDuration(window.collecting)}`);
       setDirection(this.change, null, 0);
       return;
     }

@@ -1,13 +1,15 @@
 /** One metric's chart, and its text alternative. The only module that names uPlot, but for types. */
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { timeTicks, valueRange, valueTicks } from "./chart_axis.js";
+import { dropClipped, timeTicks, valueRange, valueSteps, valueTicks, widestOf } from "./chart_axis.js";
 import { drawCompared } from "./chart_compare.js";
-import { drawGaps, drawMarkers, drawSimulated, drawThresholds } from "./chart_marks.js";
+import { Labels } from "./chart_labels.js";
+import { drawGaps, drawMarkers, drawSimulated, drawThresholds, nameThresholds } from "./chart_marks.js";
 import { STRIP_HEIGHT, drawStrip } from "./chart_strip.js";
-import { describeChart, describePoint, summarise } from "./words.js";
+import { describeChart, describePoint, describeYouth, rangeShown, summarise } from "./words.js";
 import { linesOf, lonePoints } from "./lines.js";
 import { markersOf } from "./markers.js";
+import { widened } from "./statistics.js";
 import { setText } from "./text.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
@@ -31,21 +33,27 @@ import { setText } from "./text.js";
 /** The places of the bands' edges among uPlot's series; no point of theirs is shown. */
 const [REAL_HIGH, REAL_LOW, SIMULATED_HIGH, SIMULATED_LOW] = [2, 3, 5, 6];
 const BAND_EDGES = [REAL_HIGH, REAL_LOW, SIMULATED_HIGH, SIMULATED_LOW];
+/** The axis of a window that is shorter tells seconds, and needs more room for each label. */
+const SECONDS_TOLD = 600;
 /** So near to a marker, in pixels, the cursor points at it. */
 const NEAR = 7;
 
 export class Chart {
+  /** What the value axis needs for its labels, CSS pixels. */ #axisWidth = 0;
+
   /** @param {Element} figure  @param {Metric} metric  @param {Shared} charts */
   constructor(figure, metric, charts) {
     this.metric = metric;
     this.charts = charts;
     this.isLarge = figure.classList.contains("large");
+    this.card = figure.closest(".card");
     this.host = /** @type {HTMLElement} */ (figure.querySelector(".plot"));
     this.at = /** @type {HTMLElement} */ (figure.querySelector(".at"));
     this.isSeen = false;
     this.isDue = false;
     /** @type {Marker[]} */ this.markers = [];
     this.summary = "";
+    /** @type {import("./statistics.js").Range|null} */ this.range = null;
     this.strip = this.isLarge ? charts.texts[0] : undefined;
     this.plot = new uPlot(this.#options(), [[], [], [], [], [], [], [], []], this.host);
     // uPlot's own double click would fit the axis to the data, past our window.
@@ -77,7 +85,12 @@ export class Chart {
     });
     /** @type {uPlot.Series} */ const edge = { width: 0, spanGaps: false, points: { show: false } };
     const real = line(this.isLarge ? "--ink" : "--accent");
+    /** @type {Labels} Of the drawing that is being made. */ let labels;
     const strip = this.strip ? STRIP_HEIGHT * scale : 0;
+    const thresholds = /** @type {const} */ (["critical", "warn"]).flatMap((name) => {
+      const value = metric[name];
+      return value === null ? [] : [{ value, name }];
+    });
     return {
       ...this.#size(),
       legend: { show: false },
@@ -97,15 +110,16 @@ export class Chart {
           grid: { show: false },
           gap: 5 + strip,
           size: (plot, labels) => strip + 6 + (size + 4) * ((labels ?? []).some((label) => label?.includes("\n")) ? 2 : 1),
-          space: 76 * scale,
+          space: (_plot, _axis, from, to) => (to - from < SECONDS_TOLD ? 76 : 58) * scale,
           values: (plot, times, _axis, _space, step) => dropClipped(plot, times, timeTicks(times, step, charts.preferences.zone, charts.now)),
         },
         {
           ...axis,
           grid: { stroke: () => get("--grid"), width: 1 },
-          size: (plot, labels) => widestOf(plot, labels ?? []) + 12,
+          size: (plot, labels) => (this.#axisWidth = widestOf(plot, labels ?? []) + 12),
           space: (this.isLarge ? 36 : 24) * scale,
-          values: (_, values, _axis, _space, step) => valueTicks(values, step),
+          incrs: valueSteps(metric),
+          values: (_, values, _axis, _space, step) => valueTicks(metric, values, step),
         },
       ],
       series: [{}, real, edge, edge, line("--violet", [5, 3]), edge, edge, line("--delayed", [1.5, 3])],
@@ -117,14 +131,16 @@ export class Chart {
         drawClear: [
           (plot) => {
             drawSimulated(plot, charts.timeline.simulated[metric.group] ?? [], get);
-            if (charts.view.compared) drawCompared(plot, charts.view.compared, charts.timeline, metric, get);
+            labels = new Labels(plot, /** @type {any} */ (plot.data));
+            if (charts.view.compared) drawCompared(plot, charts.view.compared, charts.timeline, metric, get, labels);
           },
         ],
         draw: [
           (plot) => {
             drawGaps(plot, charts.timeline.gaps, get);
-            drawThresholds(plot, this.#thresholds(), metric.worse ?? "above", get);
-            drawMarkers(plot, this.markers, get);
+            drawThresholds(plot, thresholds, get, labels);
+            drawMarkers(plot, this.markers, get, labels);
+            nameThresholds(plot, thresholds, metric.worse, get, labels);
             if (this.strip) drawStrip(plot, charts.timeline, this.strip, charts.view.length, get);
           },
         ],
@@ -134,19 +150,19 @@ export class Chart {
     };
   }
 
-  #thresholds() {
-    return /** @type {const} */ (["warn", "critical"]).flatMap((name) => {
-      const value = this.metric[name];
-      return typeof value === "number" ? [{ value, name }] : [];
-    });
-  }
-
   /** @param {number|null} low  @param {number|null} high  @returns {[number|null, number|null]} */
   #range(low, high) {
-    const compared = this.charts.view.compared;
-    const more = compared ? compared.extent(this.metric, this.charts.window) : null;
-    if (low === null || high === null || !more) return valueRange(low, high, this.metric.decimals);
-    return valueRange(Math.min(low, more.low), Math.max(high, more.high), this.metric.decimals);
+    const { view, window } = this.charts;
+    const compared = view.compared?.extent(this.metric, window);
+    const seen = [low, high, compared?.low, compared?.high, ...this.#beside(window)].filter((value) => typeof value === "number");
+    return low === null || high === null ? [null, null] : valueRange(this.metric, Math.min(...seen), Math.max(...seen));
+  }
+
+  /** The points just outside of the window: lines lead to them. @param {import("./past.js").Window} window  @returns {(number|null|undefined)[]} */
+  #beside({ from, to }) {
+    const [times = [], ...lines] = this.plot?.data ?? [];
+    const [before, after] = [times.findLastIndex((time) => time < from), times.findIndex((time) => time > to)];
+    return lines.flatMap((line) => [line[before], line[after]]);
   }
 
   #size() {
@@ -160,16 +176,38 @@ export class Chart {
 
   /** Beside the title: the value under the cursor, or the window's lowest and highest. @param {number|null|undefined} index */
   showAt(index) {
-    setText(this.at, this.textAt(index) || this.summary);
+    setText(this.at, this.textAt(index, this.#isMarked) || this.summary);
   }
 
-  /** @param {number|null|undefined} index  @returns {string} what is at a time; empty: nothing is pointed at */
-  textAt(index) {
+  /** @param {number|null|undefined} index  @param {boolean} [isMarked] the reader sees that the card is  @returns {string} what is at a time; empty: nothing is pointed at */
+  textAt(index, isMarked = false) {
     const { timeline, preferences, now } = this.charts;
     if (index === null || index === undefined || index >= timeline.times.length) return "";
     const left = this.plot.cursor.left ?? -NEAR * 2;
     const marker = this.markers.find(({ time }) => Math.abs(this.plot.valToPos(time, "x") - left) < NEAR);
-    return describePoint(timeline, index, this.metric, { zone: preferences.zone, now, marker });
+    return describePoint(timeline, index, this.metric, { zone: preferences.zone, now, marker, isMarked });
+  }
+
+  /** The card beside it is marked as simulated: what it holds need not say so again. */
+  get #isMarked() {
+    return this.card?.classList.contains("is-simulated") ?? false;
+  }
+
+  /** The live number never lies outside of what is said of the chart. @param {import("./snapshot.js").Snapshot} snapshot of now */
+  include(snapshot) {
+    const range = this.charts.view.isZoomed ? this.range : widened(this.range, snapshot, this.metric);
+    if (range === this.range) return;
+    this.range = range;
+    this.#summarise();
+  }
+
+  #summarise() {
+    const { charts, metric, range } = this;
+    const isToldAbove = this.isLarge && !charts.view.isZoomed && !charts.window.isLoading; // by the figures
+    const youth = this.isLarge ? describeYouth(charts) : "";
+    const text = isToldAbove ? "" : summarise(charts, metric, range, this.#isMarked);
+    this.summary = [text, youth].filter(Boolean).join(" · ");
+    if (this.plot.cursor.idx === null || this.plot.cursor.idx === undefined) this.showAt(null);
   }
 
   draw() {
@@ -183,21 +221,14 @@ export class Chart {
       this.plot.setData(/** @type {any} */ (window.isLoading ? data.map(() => []) : data), false);
       this.plot.setScale("x", { min: window.from, max: window.to });
     });
+    // uPlot gives up after three rounds, when the last one's labels may have no room yet.
+    if (Math.abs(this.plot.bbox.left / devicePixelRatio - this.#axisWidth) > 1) this.plot.setSize(this.#size());
     this.host.dataset.window = `${window.from} ${window.to}`;
-    this.summary = summarise(this.charts, this.metric);
+    this.range = rangeShown(this.charts, this.metric);
+    this.#summarise();
     const label = describeChart(this.charts, this.metric, this.markers);
     if (this.host.getAttribute("aria-label") !== label) this.host.setAttribute("aria-label", label);
-    if (this.plot.cursor.idx === null || this.plot.cursor.idx === undefined) this.showAt(null);
   }
-}
-
-/** @param {Plot} plot  @param {string[]} labels  @returns {number} the widest one, CSS pixels */
-function widestOf(plot, labels) {
-  plot.ctx.save();
-  plot.ctx.font = /** @type {any} */ (plot.axes[1].font)?.[0] ?? plot.ctx.font;
-  const widest = Math.max(0, ...labels.map((label) => plot.ctx.measureText(label ?? "").width));
-  plot.ctx.restore();
-  return Math.ceil(widest / devicePixelRatio);
 }
 
 /** A dot at the lines, none at the bands' edges. @param {Plot} plot  @param {number} index of a series  @returns {HTMLElement} */
@@ -205,15 +236,4 @@ function cursorPoint(plot, index) {
   const dot = document.createElement("div");
   dot.hidden = BAND_EDGES.includes(index);
   return dot;
-}
-
-/** A label that would be cut off at the right says nothing. @param {Plot} plot  @param {number[]} times  @param {string[]} labels */
-function dropClipped(plot, times, labels) {
-  const { min, max } = plot.scales.x;
-  const width = plot.bbox?.width / devicePixelRatio || plot.width - 60;
-  const end = width + 12;
-  return labels.map((label, index) => {
-    const x = ((times[index] - (min ?? 0)) / ((max ?? 1) - (min ?? 0))) * width;
-    return x + widestOf(plot, label.split("\n")) / 2 > end ? "" : label;
-  });
 }

@@ -1,21 +1,18 @@
 /** The faint line of the same hours of another day, behind a chart's own. */
 
-import { fontOf } from "./chart_marks.js";
+import { LABEL, fontOf, sizeOf } from "./chart_marks.js";
 import { isInvented } from "./row.js";
 import { sourceName } from "./sources.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./timeline.js").Timeline} Timeline */
 
-/** CSS pixels: a chart that is less high says what it is compared with in its text alternative only. */
-const ROOM_FOR_A_NAME = 90;
-
 /**
  * Dashed where it came from another source than what it is compared with; violet where it was simulated.
  * @param {import("./chart_marks.js").Plot} plot  @param {import("./compared.js").Compared} compared  @param {Timeline} timeline
- * @param {Metric} metric  @param {(name: string) => string} colour
+ * @param {Metric} metric  @param {(name: string) => string} colour  @param {import("./chart_labels.js").Labels} labels
  */
-export function drawCompared(plot, compared, timeline, metric, colour) {
+export function drawCompared(plot, compared, timeline, metric, colour, labels) {
   const { ctx, bbox } = plot;
   const newest = timeline.rows.findLast((row) => row !== null);
   const kinds = newest?.sources[metric.group] ?? [];
@@ -35,13 +32,15 @@ export function drawCompared(plot, compared, timeline, metric, colour) {
     ctx.stroke();
   }
   const first = lines.flat().find(({ time }) => plot.valToPos(time, "x", true) > bbox.left);
-  if (first && bbox.height > ROOM_FOR_A_NAME * devicePixelRatio) {
+  if (first) {
+    const [x, y, away] = [bbox.left + 4 * devicePixelRatio, plot.valToPos(first.value, "y", true), 3 * devicePixelRatio];
     ctx.globalAlpha = 1;
-    ctx.font = fontOf(0.62);
-    ctx.textAlign = "left";
-    ctx.textBaseline = "bottom";
+    ctx.font = fontOf(LABEL);
     ctx.fillStyle = colour("--ink-faint");
-    ctx.fillText(compared.name, bbox.left + 4 * devicePixelRatio, plot.valToPos(first.value, "y", true) - 3 * devicePixelRatio);
+    labels.write(compared.name, sizeOf(LABEL), [
+      { x, y: y - away, align: "left", baseline: "bottom" },
+      { x, y: y + away, align: "left", baseline: "top" },
+    ]);
   }
   ctx.restore();
 }

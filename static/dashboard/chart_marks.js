@@ -1,14 +1,10 @@
 /** What is drawn behind and over a chart's lines: gaps, simulated times, thresholds, and what happened when. */
 
+/** @typedef {import("./chart_labels.js").Labels} Labels */
 /** @typedef {import("./markers.js").Marker} Marker */
 /** @typedef {import("./timeline.js").Timeline} Timeline */
 /** @typedef {import("./timeline.js").Span} Span */
-/**
- * @typedef {object} Plot What is used of the charts library's plot.
- * @property {CanvasRenderingContext2D} ctx
- * @property {{left: number, top: number, width: number, height: number}} bbox  In the canvas's pixels.
- * @property {(value: number, scale: string, isCanvas: boolean) => number} valToPos
- */
+/** @typedef {import("./chart_labels.js").Plot} Plot */
 /** @typedef {(name: string) => string} Palette  A colour of page.css by its name, as canvas understands it. */
 
 /** Pixels between the stripes over simulated times. */
@@ -16,6 +12,8 @@ const STRIPE = 9;
 /** A gap is never drawn narrower, in pixels: no line seems to cross it. */
 const NARROWEST_GAP = 3;
 const LABEL_PADDING = 4;
+/** The size of words in charts, rem. */
+export const LABEL = 0.62;
 
 /** @param {Plot} plot  @param {Span} span  @param {number} [least] pixels  @returns {[number, number]|null} canvas x and width */
 export function across(plot, { from, to }, least = 0) {
@@ -67,42 +65,60 @@ export function drawGaps(plot, gaps, colour) {
   ctx.restore();
 }
 
-/** A horizontal line at each threshold that lies in the chart, its name on the side where it is crossed. @param {Plot} plot  @param {{value: number, name: string}[]} thresholds  @param {"above"|"below"} worse  @param {Palette} colour */
-export function drawThresholds(plot, thresholds, worse, colour) {
+/** @typedef {{value: number, name: "warn"|"critical"}} Threshold */
+
+/** The thresholds that lie in the chart, and where. @param {Plot} plot  @param {Threshold[]} thresholds  @returns {(Threshold & {y: number})[]} */
+function inside({ bbox, valToPos }, thresholds) {
+  return thresholds
+    .map((threshold) => ({ ...threshold, y: Math.round(valToPos(threshold.value, "y", true)) }))
+    .filter(({ y }) => y >= bbox.top && y <= bbox.top + bbox.height);
+}
+
+/** A horizontal line at each threshold that lies in the chart. @param {Plot} plot  @param {Threshold[]} thresholds  @param {Palette} colour  @param {Labels} labels */
+export function drawThresholds(plot, thresholds, colour, labels) {
   const { ctx, bbox } = plot;
   ctx.save();
-  ctx.font = fontOf(0.62);
-  ctx.textAlign = "right";
-  ctx.textBaseline = worse === "below" ? "top" : "bottom";
-  for (const { value, name } of thresholds) {
-    const y = Math.round(plot.valToPos(value, "y", true));
-    if (y < bbox.top || y > bbox.top + bbox.height) continue;
-    ctx.strokeStyle = ctx.fillStyle = colour(name === "critical" ? "--offline" : "--delayed");
+  for (const { y, name } of inside(plot, thresholds)) {
+    ctx.strokeStyle = colour(`--${name}`);
     ctx.lineWidth = devicePixelRatio;
     ctx.setLineDash(name === "critical" ? [] : [6 * devicePixelRatio, 3 * devicePixelRatio]);
     ctx.beginPath();
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
-    const isRoom = worse === "below" ? y + 12 * devicePixelRatio < bbox.top + bbox.height : y - 12 * devicePixelRatio > bbox.top;
-    if (isRoom) ctx.fillText(name, bbox.left + bbox.width - 2 * devicePixelRatio, y);
+    labels.keep({ left: bbox.left, right: bbox.left + bbox.width, top: y, bottom: y });
   }
   ctx.restore();
 }
 
-/** A vertical line at each marker, and its label where that covers neither another mark nor the chart's edge. @param {Plot} plot  @param {Marker[]} markers  @param {Palette} colour */
-export function drawMarkers(plot, markers, colour) {
+/** Its name, on the side where it is crossed if there is room. @param {Plot} plot  @param {Threshold[]} thresholds  @param {"above"|"below"} worse  @param {Palette} colour  @param {Labels} labels */
+export function nameThresholds(plot, thresholds, worse, colour, labels) {
+  const { ctx, bbox } = plot;
+  const away = 3 * devicePixelRatio;
+  ctx.save();
+  ctx.font = fontOf(LABEL);
+  for (const { y, name } of inside(plot, thresholds)) {
+    const above = /** @type {const} */ ({ y: y - away, baseline: "bottom" });
+    const below = /** @type {const} */ ({ y: y + away, baseline: "top" });
+    const ends = /** @type {const} */ ([{ x: bbox.left + bbox.width - away, align: "right" }, { x: bbox.left + away, align: "left" }]);
+    const sides = worse === "below" ? [below, above] : [above, below];
+    ctx.fillStyle = colour(`--${name}`);
+    labels.write(name, sizeOf(LABEL), sides.flatMap((side) => ends.map((end) => ({ ...side, ...end }))));
+  }
+  ctx.restore();
+}
+
+/** A vertical line at each marker, and its label where that covers nothing else. @param {Plot} plot  @param {Marker[]} markers  @param {Palette} colour  @param {Labels} labels */
+export function drawMarkers(plot, markers, colour, labels) {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
   ctx.save();
-  ctx.font = fontOf(0.62);
-  ctx.textBaseline = "top";
-  ctx.textAlign = "left";
-  const edge = bbox.left + bbox.width;
+  ctx.font = fontOf(LABEL);
   const places = markers
     .map((marker) => ({ ...marker, x: Math.round(plot.valToPos(marker.time, "x", true)) }))
-    .filter(({ x }) => x >= bbox.left && x <= edge);
-  places.forEach(({ x, kind, label }, index) => {
+    .filter(({ x }) => x >= bbox.left && x <= bbox.left + bbox.width);
+  for (const { x } of places) labels.keep({ left: x, right: x, top: bbox.top, bottom: bbox.top + bbox.height });
+  for (const { x, kind, label } of places) {
     ctx.strokeStyle = ctx.fillStyle = colour(kind === "note" ? "--accent" : "--ink-soft");
     ctx.lineWidth = ratio;
     ctx.setLineDash(kind === "note" ? [] : [2 * ratio, 2 * ratio]);
@@ -116,15 +132,17 @@ export function drawMarkers(plot, markers, colour) {
     ctx.lineTo(x + 5 * ratio, bbox.top + 3.5 * ratio);
     ctx.lineTo(x, bbox.top + 7 * ratio);
     ctx.fill();
-    const start = x + 5 * ratio + LABEL_PADDING;
-    const next = places[index + 1]?.x ?? edge;
-    if (start + ctx.measureText(label).width + LABEL_PADDING <= next) ctx.fillText(label, start, bbox.top);
-  });
+    labels.write(label, sizeOf(LABEL), [{ x: x + 5 * ratio + LABEL_PADDING, y: bbox.top, align: "left", baseline: "top" }]);
+  }
   ctx.restore();
+}
+
+/** @param {number} rem  @returns {number} the canvas's whole pixels */
+export function sizeOf(rem) {
+  return Math.round(rem * parseFloat(getComputedStyle(document.documentElement).fontSize) * devicePixelRatio);
 }
 
 /** A font of the page's, in the canvas's whole pixels. @param {number} rem */
 export function fontOf(rem) {
-  const root = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  return `${Math.round(rem * root * devicePixelRatio)}px system-ui, sans-serif`;
+  return `${sizeOf(rem)}px system-ui, sans-serif`;
 }

@@ -2,8 +2,9 @@
 
 import { setDirection } from "./direction.js";
 import { asShown, formatNumber, formatTime, formatValue } from "./format.js";
-import { changeToday, drawdownOf, rangeOf, startOfDay } from "./statistics.js";
+import { changeToday, drawdownOf, rangeOf, startOfDay, widened } from "./statistics.js";
 import { setText } from "./text.js";
+import { originWord } from "./words.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./row.js").Row} Row */
@@ -21,27 +22,46 @@ export class Figures {
     this.today = part("today");
     this.todayName = part("today-name");
     this.high = part("high");
+    this.highName = part("high-name");
     this.low = part("low");
+    this.lowName = part("low-name");
     this.peak = part("peak");
+    /** @type {import("./statistics.js").Range|null} */ this.range = null;
   }
 
   /**
    * @param {Row[]} rows  @param {{from: number, to: number}} window  @param {import("./format.js").Zone} zone
+   * @param {boolean} isMarked the card is marked as simulated
    * @param {Anchor} [first] the day's first snapshot  @param {Anchor} [began] the first one from the present source
    */
-  show(rows, window, zone, first, began) {
+  show(rows, window, zone, isMarked, first, began) {
     const { metric } = this;
     // One row is no range yet.
-    const range = rows.length > 1 ? rangeOf(rows, metric, window) : null;
-    const fall = range && drawdownOf(rows, metric, window);
-    setText(this.high, range ? formatValue(metric, range.high) : "—");
-    setText(this.low, range ? formatValue(metric, range.low) : "—");
+    this.range = rows.length > 1 ? rangeOf(rows, metric, window) : null;
+    const fall = this.range && drawdownOf(rows, metric, window);
+    this.#showRange();
+    const origin = this.range ? originWord(this.range.isSimulated, isMarked) : "";
+    setText(this.highName, ["High", origin].filter(Boolean).join(", "));
+    setText(this.lowName, ["Low", origin].filter(Boolean).join(", "));
+    for (const element of [this.high, this.low]) element.dataset.origin = origin;
     this.#showChange(this.peak, fall && -fall.drawdown);
     const midnight = startOfDay(window.to, zone);
     const today = changeToday(rows, metric, midnight, first ?? null, began);
     const isWhole = !today || today.since - midnight < WHOLE_DAY_WITHIN_S;
     setText(this.todayName, isWhole ? "Today" : `Since ${formatTime(today.since, zone, "minutes")}`);
     this.#showChange(this.today, today && today.change);
+  }
+
+  /** The live number never lies outside of the range. @param {import("./snapshot.js").Snapshot} snapshot of now */
+  include(snapshot) {
+    this.range = widened(this.range, snapshot, this.metric);
+    this.#showRange();
+  }
+
+  #showRange() {
+    const { metric, range } = this;
+    setText(this.high, range ? formatValue(metric, range.high) : "—");
+    setText(this.low, range ? formatValue(metric, range.low) : "—");
   }
 
   /** @param {HTMLElement} element  @param {number|null} change as sent */

@@ -97,9 +97,12 @@ export function formatTime(timestamp, zone, parts = "seconds") {
   return format.format(timestamp * 1000);
 }
 
+/** @type {Intl.DateTimeFormat|null} Made when it is first needed: that takes longer than all the clock's other work. */
+let zoneFormat = null;
+
 /** @param {Zone} zone  @param {Date} [when]  @returns {string} `UTC`, or this machine's zone: `GMT+2` */
 export function zoneName(zone, when = new Date()) {
   if (zone === "utc") return "UTC";
-  const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(when);
-  return parts.find((part) => part.type === "timeZoneName")?.value ?? "local";
+  zoneFormat ??= new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
+  return zoneFormat.formatToParts(when).find((part) => part.type === "timeZoneName")?.value ?? "local";
 }

@@ -43,6 +43,7 @@ export function makeIcon(name, isSimulated) {
 
 export class Indicator {
   /** @type {string} */ #shown = "";
+  /** @type {string} */ #explained = "";
   #pulsedAt = -Infinity;
 
   /** @param {Document} document */
@@ -97,7 +98,8 @@ export class Indicator {
     const sentences = [advice, ...reasons].filter(Boolean);
     this.reasons.hidden = !sentences.length;
     setText(this.reasonCount, reasons.length ? `${reasons.length} ${reasons.length === 1 ? "reason" : "reasons"}` : "Why?");
-    if (sentences.join() === [...this.reasonList.children].map(({ textContent }) => textContent).join()) return;
+    if (sentences.join() === this.#explained) return;
+    this.#explained = sentences.join();
     this.reasonList.replaceChildren(
       ...sentences.map((sentence) => {
         const item = this.document.createElement("li");

@@ -1,43 +1,28 @@
-/** The page: brings connection, rows, cards, charts and table together. */
+/** The page: brings the connection, the state of the numbers, the cards and what lies behind them together. */
 
-import { Anchors } from "./anchors.js";
 import { Cards } from "./cards.js";
 import { readCatalogue } from "./catalogue.js";
 import { LocalClock, ServerClock, pageArrival } from "./clock.js";
 import { LiveConnection } from "./connection.js";
 import { bindControls, keepAwake } from "./controls.js";
 import { browserEnvironment } from "./environment.js";
-import { Events } from "./events.js";
 import { describeStep, formatTime, formatValue, zoneName } from "./format.js";
 import { Freshness } from "./freshness.js";
 import { HealthWatch } from "./health.js";
 import { Indicator } from "./indicator.js";
-import { Past } from "./past.js";
 import { KeptSnapshot, isKept } from "./kept.js";
 import { Preferences, openStorage } from "./preferences.js";
+import { Retrospect } from "./retrospect.js";
 import { findFaults, kindOf, simulatedGroups, staleGroups } from "./snapshot.js";
-import { startOfDay } from "./statistics.js";
 import { computeState } from "./state.js";
-import { Table } from "./table.js";
 import { setText } from "./text.js";
 import { watchTheme } from "./theme.js";
-import { makeTimeline } from "./timeline.js";
-import { Zoom } from "./zoom.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 
 /** Milliseconds between two looks at the evidence; a look that comes this late was held back with the tab. */
 const LOOK_EVERY = 500;
 const FROZEN_AFTER_S = 3;
-/** Milliseconds between two drawings of the past: at 10 snapshots per second the eye gains nothing from more. */
-const PAST_EVERY = 1000;
-/** A row stands for so many times its length, or the interval, at most: what is longer is a gap. */
-const LONGEST_ROW = 2.5;
-const CHARTS_AGAIN_AFTER = 3000;
-/** Milliseconds after which the charts show what arrived, should history not have answered by then. */
-const PAST_PATIENCE = 5000;
-/** Seconds back to what a range may be compared with. @type {[string, number][]} */
-const COMPARED = [["day", 86_400], ["week", 604_800]];
 /** Seconds for which it is said beside the state that the publisher's clock was set. */
 const CLOCK_NOTE_FOR = 60;
 
@@ -45,7 +30,6 @@ const catalogue = readCatalogue(document);
 const kept = new KeptSnapshot(openStorage(), window);
 if (isKept(document)) kept.recall(catalogue);
 const { metrics } = catalogue;
-const groups = catalogue.groups.map(({ key }) => key);
 const groupLabels = new Map(catalogue.groups.map(({ key, label }) => [key, label]));
 const interval = catalogue.latest?.interval ?? catalogue.interval;
 const environment = browserEnvironment();
@@ -59,9 +43,7 @@ class Page {
   clock = new ServerClock();
   freshness = new Freshness(this.clock);
   cards = new Cards(document, metrics);
-  table = new Table(document, metrics);
   indicator = new Indicator(document);
-  csv = /** @type {HTMLAnchorElement} */ (document.getElementById("csv"));
   connection = new LiveConnection({
     url: `${catalogue.base}live`,
     latestUrl: `${catalogue.base}latest`,
@@ -69,46 +51,39 @@ class Page {
     since: catalogue.latest?.id,
     environment,
   });
-  events = catalogue.isShared ? null : new Events(`${catalogue.base}events`, environment, () => this.#drawPast());
-  anchors = new Anchors(metrics, `${catalogue.base}history`, environment, () => this.#drawPast());
-  past = new Past(metrics, `${catalogue.base}history`, environment, {
-    range: this.preferences.range.seconds,
+  retrospect = new Retrospect(document, catalogue, environment, {
+    cards: this.cards,
+    preferences: this.preferences,
     interval,
     now: () => this.now,
-    onLoaded: () => this.#onLoaded(),
-    events: this.events,
-    onFailure: () => this.#onPast("History cannot be loaded: the charts show what arrives."),
+    onNote: (note) => {
+      this.historyNote = note;
+      this.#look();
+    },
   });
   health = new HealthWatch(`${catalogue.base}health`, environment, () => this.#look());
-  zoom = new Zoom(document, this.preferences, () => this.past.window, (span) => {
-    this.past.zoom(span);
-    this.#drawPast();
-  });
-  /** @type {import("./charts.js").Charts|null} Loaded after the first numbers are on the page. */ charts = null;
   /** @type {Snapshot|null} */ latest = null;
   /** @type {Snapshot|null} What is shown while the page is paused. */ held = null;
   missedWhilePaused = 0;
   clockNote = { text: "", until: -Infinity };
   historyNote = "";
-  /** What there is of the past is known: until then no change and no range is shown. */ #isPastKnown = false;
   wokeAt = -Infinity;
   lookedAt = this.local.now();
   arrivedAt = isKept(document) ? null : pageArrival();
   /** When the newest snapshot, or else the page, was here. */ heardAt = this.arrivedAt ?? 0;
   #isFrameDue = false;
-  #pastDrawnAt = -Infinity;
 
   start() {
     if (this.arrivedAt !== null && catalogue.latestAge === null) this.clock.note(catalogue.served, this.arrivedAt);
     this.freshness.notePage(catalogue.latest, catalogue.latestAge, this.arrivedAt);
     bindControls(document, this.preferences, {
       pause: (isPaused) => this.#pause(isPaused),
-      table: (isShown) => this.#showTable(isShown),
+      table: (isShown) => this.retrospect.showTable(isShown),
       retry: () => this.connection.retryNow(),
     });
     if (this.preferences.isKiosk) keepAwake(document);
     this.preferences.addEventListener("change", (event) => this.#onPreference(/** @type {CustomEvent} */ (event).detail));
-    watchTheme(document, this.preferences, () => this.charts?.recolour());
+    watchTheme(document, this.preferences, () => this.retrospect.charts?.recolour());
     this.connection.addEventListener("snapshot", (event) => this.#onSnapshot(/** @type {CustomEvent} */ (event).detail));
     this.connection.addEventListener("status", () => this.#look());
     for (const name of ["online", "offline"]) window.addEventListener(name, () => this.#look());
@@ -118,31 +93,11 @@ class Page {
     setInterval(() => this.#look(), LOOK_EVERY);
     this.#look();
     const loadPast = () => {
-      this.past.load();
-      setTimeout(() => (this.#isPastKnown = true), PAST_PATIENCE);
-      this.#compare();
-      this.zoom.start();
-      void this.#loadCharts();
+      this.retrospect.start();
       void this.health.ask();
     };
     if ("requestIdleCallback" in window) requestIdleCallback(loadPast, { timeout: 300 });
     else setTimeout(loadPast, 100);
-  }
-
-  /** After the first numbers: the charts are half of the page's bytes. */
-  async #loadCharts() {
-    try {
-      const { Charts } = await import("./charts.js");
-      this.charts = new Charts(document, metrics, this.preferences);
-      this.charts.onZoom = (span) => this.zoom.to(span);
-      this.charts.onScale = (factor, centre) => this.zoom.by(factor, centre);
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      // The network broke between the page and its charts: numbers go on, charts come later.
-      setTimeout(() => this.#loadCharts(), CHARTS_AGAIN_AFTER);
-      return;
-    }
-    this.#drawPast();
   }
 
   /** @returns {number} the publisher's clock, by which snapshots have their times; Unix seconds */
@@ -163,8 +118,7 @@ class Page {
   #take(snapshot, isAfterMissing, clockStep) {
     const isFirst = this.latest === null;
     this.latest = snapshot;
-    this.anchors.note(snapshot);
-    this.past.append(snapshot, { isAfterMissing, clockStep });
+    this.retrospect.append(snapshot, { isAfterMissing, clockStep });
     if (this.held) {
       this.missedWhilePaused += 1;
       return;
@@ -187,22 +141,7 @@ class Page {
     this.cards.show(snapshot, this.now);
     if (!this.held) this.indicator.pulse();
     this.#look();
-    if (performance.now() - this.#pastDrawnAt >= PAST_EVERY) this.#drawPast();
-  }
-
-  #drawPast() {
-    if (document.visibilityState === "hidden" || !this.#isPastKnown) return;
-    this.#pastDrawnAt = performance.now();
-    const { past, anchors } = this;
-    const { zone, range } = this.preferences;
-    const midnight = startOfDay(this.now, zone);
-    if (midnight > anchors.midnight) anchors.lookUpDay(midnight);
-    const { view, rowStep, window } = past;
-    const longest = Math.max(rowStep ?? 0, this.connection.interval) * LONGEST_ROW;
-    this.cards.showPast({ rows: past.rowsUntilNow, window, range: range.label, longest, zone, began: anchors.began, today: anchors.today });
-    this.charts?.show(makeTimeline(past.isZoomed ? view.rows : past.rows, past.isZoomed ? view.step : rowStep, groups, window.to), view.window, view);
-    this.csv.href = past.csvAddress;
-    if (!this.table.section.hidden) this.table.show(past.rowsInView, view.step, zone);
+    this.retrospect.follow(snapshot);
   }
 
   /** Look at the evidence, and say what it allows to say. */
@@ -239,58 +178,25 @@ class Page {
     setText(/** @type {Element} */ (document.querySelector("#clock .zone")), zoneName(zone));
   }
 
-  #onLoaded() {
-    this.anchors.lookUp(this.past.view.events);
-    this.anchors.lookUpDay(startOfDay(this.now, this.preferences.zone));
-    this.#onPast("");
-  }
-
-  /** What there is of the past is here, or cannot be had for now. @param {string} note */
-  #onPast(note) {
-    this.#isPastKnown = true;
-    this.historyNote = note;
-    this.#look();
-    this.#drawPast();
-  }
-
   /** @param {string} name */
   #onPreference(name) {
-    if (name === "compare") this.#compare();
-    if (name === "range") {
-      this.zoom.to(null);
-      this.past.show(this.preferences.range.seconds);
-    }
-    this.zoom.show();
     this.#look();
-    this.#drawPast();
-  }
-
-  #compare() {
-    this.past.compare(COMPARED.find(([choice]) => this.preferences.isChosen("compare", choice))?.[1] ?? 0);
+    this.retrospect.onPreference(name);
   }
 
   #onVisible() {
     if (document.visibilityState === "hidden") return;
     this.#look();
     this.#requestFrame();
-    this.#drawPast();
+    this.retrospect.draw();
   }
 
   /** @param {boolean} isPaused */
   #pause(isPaused) {
     this.held = isPaused ? this.latest : null;
-    if (this.held) this.past.hold(this.held.timestamp);
-    else this.past.release();
     this.missedWhilePaused = 0;
-    this.#pastDrawnAt = -Infinity;
+    this.retrospect.hold(this.held);
     this.#paint();
-  }
-
-  /** @param {boolean} isShown */
-  #showTable(isShown) {
-    this.table.section.hidden = !isShown;
-    document.body.classList.toggle("shows-table", isShown);
-    this.#drawPast();
   }
 }
 

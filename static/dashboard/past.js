@@ -22,6 +22,7 @@ import { Stretch } from "./stretch.js";
  * @property {number|null} step  Seconds of a row; null: each is one snapshot.
  * @property {number} length  The same, also for snapshots.
  * @property {Window} window
+ * @property {boolean} isZoomed
  * @property {import("./markers.js").PastEvent[]} events
  * @property {Compared|null} compared
  */
@@ -116,7 +117,9 @@ export class Past {
     // Where nothing was stored yet, what came live is all there is.
     const oldest = this.#oldest === null ? this.rows[0]?.time : this.#oldest;
     if (isLoading || oldest === undefined || oldest <= from) return { from, to, isLoading, collecting: null };
-    return { from: Math.max(Math.min(oldest, to - FEWEST_INTERVALS * this.interval), from), to, isLoading, collecting: Math.max(to - oldest, 0) };
+    // A bucket stands at its beginning, before its first snapshot.
+    const first = Math.min(oldest, this.rows[0]?.time ?? oldest, to - FEWEST_INTERVALS * this.interval);
+    return { from: Math.max(first, from), to, isLoading, collecting: Math.max(to - oldest, 0) };
   }
 
   /** @returns {View} */
@@ -128,7 +131,7 @@ export class Past {
     const own = isFiner ? eventsOfHistory(detail.events) : this.#switches;
     const events = this.events && !this.events.isAbsent ? this.events.list : own;
     const compared = this.#offset && this.former.isLoaded ? new Compared(this.former.rows, this.#offset, this.former.step) : null;
-    return { rows: isFiner ? detail.rows : this.rows, step, length: step ?? this.interval, window, events, compared };
+    return { rows: isFiner ? detail.rows : this.rows, step, length: step ?? this.interval, window, isZoomed: this.isZoomed, events, compared };
   }
 
   /** @returns {Row[]} those of the view that lie in its window */

@@ -8,12 +8,14 @@
 
 import { plotted } from "./lines.js";
 import { isInvented } from "./row.js";
+import { SIMULATED } from "./snapshot.js";
 import { sourceName } from "./sources.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./row.js").Row} Row */
 /** @typedef {{from: number, to: number}} Window  Unix seconds. */
 /** @typedef {{time: number, source: string, values: Record<string, any>}} Anchor  One snapshot that a change is counted from. */
+/** @typedef {{low: number, high: number, isSimulated: boolean}} Range */
 /** @typedef {{change: number, since: number, isSimulated: boolean}} Change  `since`: Unix seconds. */
 
 /** @param {Row} row  @param {Metric} metric  @returns {string} where its numbers come from: of a mixed bucket the real source */
@@ -91,7 +93,7 @@ function comparable(rows, metric, { from, to }) {
 /**
  * The true lowest and highest value, also within buckets.
  * @param {Row[]} rows  @param {Metric} metric  @param {Window} window
- * @returns {{low: number, high: number, isSimulated: boolean}|null} null: no value of its own in it
+ * @returns {Range|null} null: no value of its own in it
  */
 export function rangeOf(rows, metric, window) {
   const { rows: known, isSimulated } = comparable(rows, metric, window);
@@ -102,6 +104,19 @@ export function rangeOf(rows, metric, window) {
     high = Math.max(high, row.values[metric.key]?.max ?? value);
   }
   return known.length ? { low, high, isSimulated } : null;
+}
+
+/**
+ * A range with a value that came since it was computed.
+ * @param {Range|null} range  @param {import("./snapshot.js").Snapshot} snapshot  @param {Metric} metric
+ * @returns {Range|null} the same one where the value lies in it, is none of its own or of another origin
+ */
+export function widened(range, snapshot, metric) {
+  const value = snapshot[metric.key];
+  const isSimulated = snapshot.sources?.[metric.group] === SIMULATED;
+  if (!range || typeof value !== "number" || snapshot.problems?.[metric.key] || range.isSimulated !== isSimulated) return range;
+  if (value >= range.low && value <= range.high) return range;
+  return { ...range, low: Math.min(range.low, value), high: Math.max(range.high, value) };
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The range's rows as a table, for screen readers and for copying. */
 
 import { describeProblems } from "./words.js";
-import { describeGap, describeStep, formatTime, formatValue, zoneName } from "./format.js";
+import { describeGap, describeStep, formatTime, formatValue, unitOf, zoneName } from "./format.js";
 import { isInvented } from "./row.js";
 import { sourceName } from "./sources.js";
 import { setText } from "./text.js";
@@ -37,6 +37,10 @@ export class Table {
     this.section = /** @type {HTMLElement} */ (document.getElementById("table"));
     this.hint = /** @type {HTMLElement} */ (document.getElementById("table-hint"));
     this.body = /** @type {HTMLElement} */ (this.section.querySelector("tbody"));
+    for (const metric of metrics) {
+      const unit = this.section.querySelector(`th[data-metric="${CSS.escape(metric.key)}"] .unit`);
+      if (unit) setText(unit, unitOf(metric));
+    }
   }
 
   /** @param {Row[]} rows oldest first  @param {number|null} step  @param {Zone} zone */

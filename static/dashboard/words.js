@@ -28,16 +28,34 @@ function shownRows({ timeline, window }) {
   return /** @type {Row[]} */ (timeline.rows.filter((row, index) => row && timeline.times[index] >= window.from && timeline.times[index] <= window.to));
 }
 
-/** The window's true lowest and highest. @param {Shared} charts  @param {Metric} metric  @returns {string} `min 41, max 959 ms` */
-export function summarise(charts, metric) {
-  const { window } = charts;
-  if (window.isLoading) return "loading…";
-  const range = rangeOf(shownRows(charts), metric, { from: -Infinity, to: Infinity });
-  const young = window.collecting === null ? "" : `collecting for ${formatDuration(window.collecting)}`;
-  if (!range) return ["no values of its own", young].filter(Boolean).join(" · ");
+/** @typedef {import("./statistics.js").Range} Range */
+
+/** The window's true lowest and highest. @param {Shared} charts  @param {Metric} metric  @returns {Range|null} */
+export function rangeShown(charts, metric) {
+  return charts.window.isLoading ? null : rangeOf(shownRows(charts), metric, { from: -Infinity, to: Infinity });
+}
+
+/**
+ * What must be said of where a figure comes from: nothing where the card that it stands in says the same.
+ * @param {boolean} isSimulated  @param {boolean} isMarked the card is marked as simulated  @returns {""|"real"|"simulated"}
+ */
+export function originWord(isSimulated, isMarked) {
+  if (isSimulated === isMarked) return "";
+  return isSimulated ? "simulated" : "real";
+}
+
+/** How long there has been a history, where that is less than the range. @param {Shared} charts  @returns {string} */
+export function describeYouth({ window }) {
+  return window.collecting === null ? "" : `collecting for ${formatDuration(window.collecting)}`;
+}
+
+/** @param {Shared} charts  @param {Metric} metric  @param {Range|null} range  @param {boolean} [isMarked] as for {@link originWord}  @returns {string} `min 41, max 959 ms` */
+export function summarise(charts, metric, range, isMarked = false) {
+  if (charts.window.isLoading) return "loading…";
+  if (!range) return "no values of its own";
   const [low, high] = [formatValue(metric, range.low), withUnit(metric, range.high)];
   const text = low === formatValue(metric, range.high) ? `${high} throughout` : `min ${low}, max ${high}`;
-  return [text + (range.isSimulated ? ", simulated" : ""), young].filter(Boolean).join(" · ");
+  return [originWord(range.isSimulated, isMarked), text].filter(Boolean).join(": ");
 }
 
 /** @param {Record<string, number>} problems  @param {number} count snapshots in the row  @returns {string} `stale`, `3 of 20 stale` */
@@ -47,8 +65,8 @@ export function describeProblems(problems, count) {
     .join(", ");
 }
 
-/** What a row says of a metric. @param {Row} row  @param {Metric} metric  @returns {string} */
-export function describeValue(row, metric) {
+/** What a row says of a metric. @param {Row} row  @param {Metric} metric  @param {boolean} [isMarked] as for {@link originWord}  @returns {string} */
+export function describeValue(row, metric, isMarked = false) {
   const summary = row.values[metric.key];
   const problems = summary ? describeProblems(summary.problems, row.count) : "";
   const standIn = standInOf(row, metric);
@@ -63,7 +81,8 @@ export function describeValue(row, metric) {
   const kinds = row.sources[metric.group] ?? [];
   return [
     isSpread ? `mean ${formatValue(metric, value)}, ${formatValue(metric, low)} to ${withUnit(metric, high)}` : withUnit(metric, value),
-    isInvented(kinds) ? "simulated" : kinds.includes(SIMULATED) ? "without simulated ones" : "",
+    originWord(isInvented(kinds), isMarked),
+    !isInvented(kinds) && kinds.includes(SIMULATED) ? "without simulated ones" : "",
     problems,
   ].filter(Boolean).join(", ");
 }
@@ -71,17 +90,17 @@ export function describeValue(row, metric) {
 /**
  * What is at a point of the chart.
  * @param {Timeline} timeline  @param {number} index  @param {Metric} metric
- * @param {{zone: "local"|"utc", now: number, marker?: Marker}} how
+ * @param {{zone: "local"|"utc", now: number, marker?: Marker, isMarked?: boolean}} how
  * @returns {string}
  */
-export function describePoint(timeline, index, metric, { zone, now, marker }) {
+export function describePoint(timeline, index, metric, { zone, now, marker, isMarked }) {
   const row = timeline.rows[index];
   const at = timeline.times[index];
   const day = formatTime(at, zone, "day");
   const time = (day === formatTime(now, zone, "day") ? "" : `${day} `) + formatTime(at, zone, row && row.id === null ? "minutes" : "seconds");
   const next = timeline.rows[index + 1];
   const between = next?.gap ? describeGap(next.gap) : "another source";
-  return [row ? describeValue(row, metric) : between, time, marker?.detail].filter(Boolean).join(" · ");
+  return [row ? describeValue(row, metric, isMarked) : between, time, marker?.detail].filter(Boolean).join(" · ");
 }
 
 /** The text alternative. @param {Shared} charts  @param {Metric} metric  @param {Marker[]} markers  @returns {string} */
@@ -96,7 +115,7 @@ export function describeChart(charts, metric, markers) {
   const problems = new Set(rows.flatMap((row) => Object.keys(row.values[metric.key]?.problems ?? {})));
   const times = [window.from, window.to].map((time) => formatTime(time, preferences.zone, "full"));
   return [
-    `${metric.label}: ${summarise(charts, metric)}, ${times.join(" to ")}`,
+    `${metric.label}: ${[summarise(charts, metric, rangeShown(charts, metric)), describeYouth(charts)].filter(Boolean).join(", ")}, ${times.join(" to ")}`,
     ...(gaps ? [`${gaps} ${gaps === 1 ? "gap" : "gaps"}`] : []),
     ...markers.filter(({ time }) => time > window.from && time < window.to).map(({ detail }) => detail),
     ...(charts.view.compared ? [`compared with ${charts.view.compared.name}`] : []),

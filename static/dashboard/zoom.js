@@ -56,16 +56,14 @@ export class Zoom {
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && document.activeElement === document.body) this.to(null);
     });
-    const sign = /** @type {HTMLElement} */ (document.getElementById("zoom"));
-    this.when = /** @type {HTMLElement} */ (sign.querySelector(".when"));
-    this.reset = /** @type {HTMLElement} */ (sign.querySelector('[data-zoom="reset"]'));
-    sign.addEventListener("click", (event) => {
-      const button = event.target instanceof Element ? event.target.closest("[data-zoom]") : null;
-      const wish = button?.getAttribute("data-zoom");
-      if (wish === "in") this.by(0.5);
-      if (wish === "out") this.by(2);
-      if (wish === "reset") this.to(null);
-    });
+    this.sign = /** @type {HTMLElement} */ (document.getElementById("zoomed"));
+    this.when = /** @type {HTMLElement} */ (this.sign.querySelector(".when"));
+    this.reset = /** @type {HTMLElement} */ (this.sign.querySelector(".reset"));
+    this.reset.addEventListener("click", () => this.to(null));
+    const scale = /** @type {HTMLElement} */ (document.getElementById("zoom"));
+    this.zoomIn = /** @type {HTMLElement} */ (scale.querySelector('[data-zoom="in"]'));
+    this.zoomIn.addEventListener("click", () => this.by(0.5));
+    scale.querySelector('[data-zoom="out"]')?.addEventListener("click", () => this.by(2));
   }
 
   /** Take what the page's address says. */
@@ -97,11 +95,10 @@ export class Zoom {
   /** Say what is zoomed into; again after the zone changed. */
   show() {
     const { span, preferences } = this;
-    this.when.hidden = this.reset.hidden = !span;
-    if (!span) {
-      if (this.reset.contains(this.document.activeElement)) this.when.focus();
-      return;
-    }
+    const hadFocus = this.sign.contains(this.document.activeElement);
+    this.sign.hidden = !span;
+    if (!span && hadFocus) this.zoomIn.focus();
+    if (!span) return;
     const [from, to] = [span.from, span.to].map((time) => formatTime(time, preferences.zone, "full"));
     const isSameDay = formatTime(span.from, preferences.zone, "day") === formatTime(span.to, preferences.zone, "day");
     setText(this.when, `${from} to ${isSameDay ? formatTime(span.to, preferences.zone) : to}`);

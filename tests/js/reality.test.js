@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { describeValue, summarise } from "../../static/dashboard/words.js";
+import { describeValue, originWord, rangeShown, summarise } from "../../static/dashboard/words.js";
 import { runsOf } from "../../static/dashboard/chart_strip.js";
 import { linesOf } from "../../static/dashboard/lines.js";
 import { RowStore } from "../../static/dashboard/rows.js";
-import { changeOf, changeToday, drawdownOf, heldSince, rangeOf } from "../../static/dashboard/statistics.js";
+import { changeOf, changeToday, drawdownOf, heldSince, rangeOf, widened } from "../../static/dashboard/statistics.js";
 import { makeTimeline } from "../../static/dashboard/timeline.js";
 import { snapshot } from "./browser.js";
 import { CPU, PNL, REGIME } from "./metrics.js";
@@ -84,7 +84,10 @@ for (const [name, unreal] of Object.entries(UNREAL)) {
     assert.match(said, new RegExp(Object.values(unreal.problems ?? { pnl: "simulated" })[0]));
     if (name === "fallback") assert.match(said, /fallback/);
     const charts = /** @type {any} */ ({ timeline, window: { ...ALL, isLoading: false, collecting: null } });
-    assert.equal(summarise(charts, PNL), "min +100.00, max +110.00");
+    const range = rangeShown(charts, PNL);
+    assert.equal(summarise(charts, PNL, range), "min +100.00, max +110.00");
+    // Beside a card that says that it is simulated, what is real says so.
+    assert.equal(summarise(charts, PNL, range, true), "real: min +100.00, max +110.00");
   });
 
   test(`${name}: a text that is not real is a run of its own in the strip`, () => {
@@ -124,4 +127,21 @@ test("a live snapshot that is not real changes nothing of the bucket's numbers",
   const summary = store.rows[0].values.pnl;
   assert.deepEqual([summary?.min, summary?.mean, summary?.max, summary?.last], [100, 101, 102, 102]);
   assert.deepEqual(summary?.problems, { stale: 1 });
+});
+
+test("where a figure comes from is said unless its card says the same", () => {
+  assert.deepEqual([originWord(true, true), originWord(false, false)], ["", ""]);
+  assert.deepEqual([originWord(true, false), originWord(false, true)], ["simulated", "real"]);
+  const invented = rowsOf([snapshot(90, { pnl: 100, sources: MOCK })], null)[0];
+  assert.deepEqual([describeValue(invented, PNL), describeValue(invented, PNL, true)], ["+100.00, simulated", "+100.00"]);
+  const real = rowsOf([snapshot(90, { pnl: 100 })], null)[0];
+  assert.deepEqual([describeValue(real, PNL), describeValue(real, PNL, true)], ["+100.00", "+100.00, real"]);
+});
+
+test("a range holds the live number at once, if it is one of its own and of the same origin", () => {
+  const range = { low: 100, high: 110, isSimulated: false };
+  assert.deepEqual(widened(range, snapshot(99, { pnl: 120 }), PNL), { low: 100, high: 120, isSimulated: false });
+  assert.deepEqual(widened(range, snapshot(99, { pnl: 90 }), PNL), { low: 90, high: 110, isSimulated: false });
+  for (const unreal of Object.values(UNREAL)) assert.equal(widened(range, snapshot(99, unreal), PNL), range);
+  assert.equal(widened(null, snapshot(99, { pnl: 120 }), PNL), null);
 });
