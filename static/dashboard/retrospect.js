@@ -37,7 +37,7 @@ export class Retrospect {
    * @param {Document} document  @param {import("./catalogue.js").Catalogue} catalogue
    * @param {import("./environment.js").HttpEnvironment} environment  @param {Present} present
    */
-  constructor(document, { metrics, groups }, environment, { cards, preferences, interval, now, onNote }) {
+  constructor(document, { metrics, groups, base, isShared }, environment, { cards, preferences, interval, now, onNote }) {
     const draw = () => this.draw();
     this.document = document;
     this.metrics = metrics;
@@ -49,9 +49,9 @@ export class Retrospect {
     this.table = new Table(document, metrics);
     this.csv = /** @type {HTMLAnchorElement} */ (document.getElementById("csv"));
     // Below a share link there are no events: who switched is not shared.
-    this.events = catalogue.isShared ? null : new Events(`${catalogue.base}events`, environment, draw);
-    this.anchors = new Anchors(metrics, `${catalogue.base}history`, environment, draw);
-    this.past = new Past(metrics, `${catalogue.base}history`, environment, {
+    this.events = isShared ? null : new Events(`${base}events`, environment, draw);
+    this.anchors = new Anchors(metrics, `${base}history`, environment, draw);
+    this.past = new Past(metrics, `${base}history`, environment, {
       range: preferences.range.seconds,
       interval,
       now,
