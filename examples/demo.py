@@ -17,14 +17,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import django
+from django.core.exceptions import ImproperlyConfigured
 
 BIN = Path(sys.executable).parent
 HOST = os.environ.get("HOST") or "127.0.0.1"
-PORT = int(os.environ.get("PORT") or 8000)
+PORT = os.environ.get("PORT") or "8000"
 #: What the demo shows where nothing else is asked for.
 DEFAULTS = {"STREAM_INTERVAL": "1", "CURRENCY": "USD"}
 #: Seconds that Redis may take to start, and each process to end.
 PATIENCE_S = 15
+
+
+def read_port() -> int:
+    """The port that is asked for. Raises SystemExit where that is none."""
+    if not PORT.isdigit() or int(PORT) > 65535:
+        sys.exit(f"The demo cannot start. PORT is {PORT!r}: it must be a number from 0 to 65535.")
+    return int(PORT)
 
 
 def can_listen(port: int) -> bool:
@@ -88,8 +96,14 @@ def redis_server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
 
 
 def choose_redis() -> None:
-    """Make the tables, and have AI and Portfolio read from Redis, as staff would in the admin."""
-    django.setup()
+    """Make the tables, and have AI and Portfolio read from Redis, as staff would in the admin.
+
+    Raises SystemExit where a setting is wrong.
+    """
+    try:
+        django.setup()
+    except ImproperlyConfigured as error:
+        sys.exit(f"The demo cannot start. {error}")
     from django.core.management import call_command
 
     from metrics.catalogue import Group, SourceKind
@@ -110,6 +124,7 @@ def main() -> None:
     """Run all of it until Ctrl-C. Raises SystemExit where a part of it ends by itself."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
+    port = read_port()
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="quantum-trader-demo-")))
         redis, redis_port = parts.enter_context(redis_server(folder))
@@ -120,14 +135,14 @@ def main() -> None:
         choose_redis()
         producer = parts.enter_context(running(sys.executable, "examples/producer.py", "--url", url))
         print(
-            f"AI and Portfolio come from a Redis of the demo's own, which examples/producer.py fills.\n"
+            "AI and Portfolio come from a Redis of the demo's own, which examples/producer.py fills with numbers that it "
+            "makes up.\nThe dashboard cannot know that, and shows them as it will show yours.\n"
             f"Watch it: {BIN / 'redis-cli'} -p {redis_port} monitor\n"
             "Ctrl-C ends all of it and leaves nothing behind."
-            + ("" if can_listen(PORT) else f"\nPort {PORT} is taken; the demo takes another one."),
+            + ("" if can_listen(port) else f"\nPort {port} is taken; the demo takes another one."),
             flush=True,
         )
-        port = PORT if can_listen(PORT) else 0
-        serve = ("manage.py", "serve", "--prepare", "--host", HOST, "--port", str(port))
+        serve = ("manage.py", "serve", "--prepare", "--host", HOST, "--port", str(port if can_listen(port) else 0))
         server = parts.enter_context(running(sys.executable, *serve))
         names = {redis: "Redis", producer: "The producer", server: "The server"}
         while all(process.poll() is None for process in names):

@@ -115,6 +115,7 @@ def describe_history(publisher: Publisher) -> Report:
         "oldest": round(history.oldest_waiting_s, 3),
         "given_up": history.given_up,
         "refused": history.refused,
+        "fenced_off": history.is_fenced_off,
         "error": history.error or None,
         "journal_error": history.journal_error or None,
     }

@@ -84,6 +84,12 @@ def reasons_of_history(report: Report) -> Iterator[str]:
         yield f"History: {history['waiting']} snapshots wait for the database ({why})."
     if history["given_up"]:
         yield f"History gave up {history['given_up']} snapshots: the database was away too long. They are lost."
+    if history["fenced_off"]:
+        yield (
+            f"History refuses what this process publishes ({history['refused']} snapshots so far, they are lost): another "
+            "publisher has written into the same database in a later term. Give all of them one REDIS_URL, or each a "
+            "database of its own; then start this one again."
+        )
     if history["journal_error"]:
         yield f"The journal of snapshots cannot be written: {history['journal_error']}. Look at STREAM_JOURNAL."
 

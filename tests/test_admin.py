@@ -128,6 +128,17 @@ def test_what_somebody_else_switched_while_one_looked_at_the_preview_is_left(adm
     admin.click("System", "host")
 
 
+def test_who_switches_all_after_somebody_else_did_is_told(admin: AdminSession) -> None:
+    admin.post(f"{LIST}all/switch/mock/")
+    admin.get(f"{LIST}all/switch/redis/")
+    shown = dict(re.findall(r'name="(from_\w+)"\s+value="(\w+)"', admin.page))
+    assert set(shown.values()) == {"mock"}
+    AdminSession(admin.server).post(f"{LIST}all/switch/redis/")
+    _, page = admin.post(f"{LIST}all/switch/redis/", **shown)
+    assert page.count("somebody else just did") == len(shown)
+    admin.click("System", "host")
+
+
 def test_all_groups_are_switched_at_once_and_each_is_logged(admin: AdminSession) -> None:
     admin.click("AI", "redis")
     admin.click("Portfolio", "mock")

@@ -46,6 +46,8 @@ def test_stale_values_are_explained_by_their_heartbeat() -> None:
     assert found.endswith("s ago [Unix seconds, up to 30 s old]")
     (found,) = explain_redis(Group.AI, **values, ai__updated_at=b"yesterday")
     assert found.startswith("Heartbeat stale ai:updated_at=yesterday that is no time")
+    (found,) = explain_redis(Group.AI, **values, ai__updated_at=str(time.time() + 7_300).encode())
+    assert "written 2 h in the future" in found
 
 
 def test_what_was_published_as_invalid_and_is_well_by_now_is_said_to_be() -> None:

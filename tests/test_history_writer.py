@@ -238,9 +238,13 @@ def test_what_is_refused_is_counted_and_waits_no_more() -> None:
             add(writer, *entry)
         await writer.flush()
         assert (writer.refused, writer.waiting) == (3, 0)
+        assert writer.is_fenced_off
+        add(writer, *link(20, 14, term=2))
+        await writer.flush()
+        assert (writer.refused, writer.is_fenced_off) == (3, False)
 
     run_writer(scenario)
-    assert stored_ids() == [12]
+    assert stored_ids() == [12, 20]
 
 
 # --- the journal ---

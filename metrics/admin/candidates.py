@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from metrics.admin.ages import describe_ago
 from metrics.admin.explanations import Explanation, explain
 from metrics.catalogue import Group, Metric, SourceKind, Value, metrics_of
 from metrics.history.readable import read_snapshots
@@ -71,7 +72,7 @@ class Candidate:
     @property
     def ages(self) -> str:
         """How old the values are: since they were published, and by what their producer says."""
-        published = "" if self.published_age_s is None else f"published {describe_seconds(self.published_age_s)} ago"
+        published = "" if self.published_age_s is None else f"published {describe_ago(self.published_age_s)}"
         return ", ".join(filter(None, (published, self.age)))
 
 
@@ -124,7 +125,7 @@ def make_candidates(row: DataSource, published: Snapshot | None, answers: Source
         age_s, is_late = None, False
         if published is not None and is_published(published, group, kind):
             reading = reading_of(published, group)
-            age_s = max(now - published.timestamp, 0.0)
+            age_s = now - published.timestamp
             is_late = age_s > LATE_INTERVALS * published.interval + 1
         else:
             reading = answers.readings[kind][group]
@@ -171,13 +172,4 @@ def describe_age(group: Group, kind: SourceKind, reading: Reading, now_s: float,
         return "no answer"
     if reading.observed is None:
         return f"no age: no valid {heartbeat_key(group)}"
-    return f"written {describe_seconds(now_s - reading.observed)} ago"
-
-
-def describe_seconds(seconds: float) -> str:
-    """A duration as people say it; of a clock that is ahead it is negative."""
-    if abs(seconds) < 2 * 60:
-        return f"{seconds:.1f} s"
-    if abs(seconds) < 2 * 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:,.0f} h"
+    return f"written {describe_ago(now_s - reading.observed)}"

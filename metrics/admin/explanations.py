@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from metrics.admin.ages import describe_ago
 from metrics.catalogue import METRICS, Group, InvalidValueError, Metric, SourceKind
 from metrics.reading import Problem, Reading
 from metrics.sources.asker import RedisAnswers
@@ -83,7 +84,7 @@ def explain_heartbeat(key: str, answers: Mapping[str, Answer], max_age_s: float)
     """Why all values of a group are stale: what its heartbeat says."""
     raw = show_raw(answers.get(key))
     try:
-        text = f"written {time.time() - float(raw):,.0f} s ago"
+        text = f"written {describe_ago(time.time() - float(raw))}"
     except ValueError:
         text = "that is no time"
     return Explanation("Heartbeat", Problem.STALE, text, (key,), raw, f"Unix seconds, up to {max_age_s:g} s old")

@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from metrics.admin.candidates import LABELS, describe_seconds
+from metrics.admin.ages import describe_ago
+from metrics.admin.candidates import LABELS
 from metrics.catalogue import SourceKind
 from metrics.models import DataSource, SourceSwitch
 
@@ -18,7 +19,7 @@ class LastSwitch:
 
     @property
     def age(self) -> str:
-        return describe_seconds(max(time.time() - self.switch.time_s, 0))
+        return describe_ago(time.time() - self.switch.time_s)
 
     @property
     def before(self) -> str:

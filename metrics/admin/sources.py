@@ -109,8 +109,8 @@ class DataSourceAdmin(ModelAdmin):
         except ValueError:
             self.message_user(request, f"There is no source {kind!r}.", messages.ERROR)
         else:
-            # Of all groups those that are to change; the one that was asked for in any case, to be told why not.
-            rows = [row for row in rows if row.kind != chosen or pk is not None]
+            # Of all groups those that are to change; what was asked for in any case, to be told why not.
+            rows = [row for row in rows if row.kind != chosen or pk is not None or f"from_{row.group}" in request.POST]
             if request.method != "POST":
                 return self.preview(request, rows, chosen)
             for row in rows:

@@ -61,6 +61,7 @@ class HistoryWriter:
         self.capacity = capacity
         self.given_up = 0
         self.refused = 0  # snapshots of a term that was over
+        self.is_fenced_off = False  # the last one was refused: somebody else writes, in a higher term
         self.recovered = 0  # snapshots that a process before had left in its journal
         self.error = ""  # why the last write failed, and what to do; empty where it did not
         self._store = store
@@ -190,6 +191,7 @@ class HistoryWriter:
             self.given_up += 1
             logger.error("History cannot hold snapshot %d, which is left out: %s", entries[0][0].id, error)
             return
+        self.is_fenced_off = entries[-1] in refused
         if refused:
             self.refused += len(refused)
             words = "History refused %d snapshots of a publisher whose term was over, from %d (term %d) on."
