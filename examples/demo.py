@@ -135,8 +135,8 @@ def main() -> None:
         choose_redis()
         producer = parts.enter_context(running(sys.executable, "examples/producer.py", "--url", url))
         print(
-            "AI and Portfolio come from a Redis of the demo's own, which examples/producer.py fills with numbers that it "
-            "makes up.\nThe dashboard cannot know that, and shows them as it will show yours.\n"
+            "AI and Portfolio come from a Redis of the demo's own, which examples/producer.py fills with numbers that "
+            "it makes up.\nThe dashboard cannot know that, and shows them as it will show yours.\n"
             f"Watch it: {BIN / 'redis-cli'} -p {redis_port} monitor\n"
             "Ctrl-C ends all of it and leaves nothing behind."
             + ("" if can_listen(port) else f"\nPort {port} is taken; the demo takes another one."),

@@ -86,8 +86,8 @@ def reasons_of_history(report: Report) -> Iterator[str]:
         yield f"History gave up {history['given_up']} snapshots: the database was away too long. They are lost."
     if history["fenced_off"]:
         yield (
-            f"History refuses what this process publishes ({history['refused']} snapshots so far, they are lost): another "
-            "publisher has written into the same database in a later term. Give all of them one REDIS_URL, or each a "
+            f"History refuses what this process publishes ({history['refused']} snapshots so far, they are lost): "
+            "another publisher has written into the same database in a later term. Give all of them one REDIS_URL, or each a "
             "database of its own; then start this one again."
         )
     if history["journal_error"]:

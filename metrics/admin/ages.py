@@ -5,7 +5,7 @@ CLOCKS_DIFFER_S = 1.0
 
 
 def describe_ago(seconds: float) -> str:
-    """When something was, `seconds` before now: `3 min ago`; where its clock is ahead of this one, `3 min in the future`."""
+    """When something was, `seconds` before now: `3 min ago`; where its clock is ahead, `3 min in the future`."""
     if seconds < -CLOCKS_DIFFER_S:
         return f"{describe_seconds(-seconds)} in the future"
     return f"{describe_seconds(max(seconds, 0))} ago"
