@@ -87,8 +87,8 @@ def reasons_of_history(report: Report) -> Iterator[str]:
     if history["fenced_off"]:
         yield (
             f"History refuses what this process publishes ({history['refused']} snapshots so far, they are lost): "
-            "another publisher has written into the same database in a later term. Give all of them one REDIS_URL, or each a "
-            "database of its own; then start this one again."
+            "another publisher has written into the same database in a later term. Give all of them one REDIS_URL, or "
+            "each a database of its own; then start this one again."
         )
     if history["journal_error"]:
         yield f"The journal of snapshots cannot be written: {history['journal_error']}. Look at STREAM_JOURNAL."
