@@ -31,7 +31,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(claim: Callable[[], T | None], patience_s: float = 20, what: str = "") -> T:
+def wait_until(claim: Callable[[], T | None], patience_s: float = 30, what: str = "") -> T:
     """Ask `claim` again and again until it is true, and return what it said."""
     deadline = time.monotonic() + patience_s
     while not (answer := claim()):
@@ -162,7 +162,7 @@ class Server(Process):
     def start(self) -> "Server":
         """Start, and wait until it listens."""
         self.spawn()
-        wait_until(self.listens, what=f"{self.kind} listens")
+        wait_until(self.listens, 60, f"{self.kind} listens")
         return self
 
     def listens(self) -> bool:

@@ -232,7 +232,7 @@ def test_an_export_that_nobody_reads_to_its_end_gives_its_slot_back() -> None:
             await anext(parts)
         leave(response, parts)
         del response, parts
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while gate.under_way:
                 gc.collect()
                 await asyncio.sleep(0)
