@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from streaming.delivery.audience import Audience
 from streaming.delivery.client import Client
 from streaming.delivery.close_codes import TRY_AGAIN_LATER
 from streaming.delivery.past import Past, PastUnreadableError
@@ -45,13 +46,14 @@ class CatchUp:
         *,
         past: Past | None,
         patience_s: float,
+        audience: Audience,
         leave: Callable[[Client], None],
         slice_s: float = SLICE_S,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`patience_s`: how long one send may wait for its client. `leave`: called with a client that is gone.
+        """`patience_s`: how long one send may wait for its client. `audience`: where those go who have everything.
 
-        `clock`: seconds, monotonic and precise.
+        `leave`: called with a client that is gone. `clock`: seconds, monotonic and precise.
         """
         self._recent = recent
         self._past = past
@@ -59,6 +61,8 @@ class CatchUp:
         self._slice_s = slice_s
         self._clock = clock
         self.leave = leave
+        self.settle = audience.settle
+        self.step_back = audience.step_back
         self.unread = 0  # times that the past could not be read for a client
         self._queue: deque[Client] = deque()
         self._served: dict[Client, asyncio.TimerHandle] = {}  # who is waited for, and what ends that
@@ -166,6 +170,7 @@ class CatchUp:
                 return
             if frame is None:
                 client.is_behind = client.past_is_read = False
+                self.settle(client)
                 return
             if not self.send(client, frame):
                 return

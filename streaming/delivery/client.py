@@ -8,9 +8,10 @@ nobody, and what it has not got yet is kept once for all, in the recent snapshot
 
 import asyncio
 import logging
-from collections.abc import Awaitable
-from typing import ClassVar, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Protocol
 
+from access.share import Share
 from access.viewer import Admission
 from streaming.delivery.sending import Sender
 from streaming.delivery.sharing import SharedSender
@@ -33,6 +34,12 @@ class Attendant(Protocol):
     def wait(self, client: "Client", rest: Awaitable[None]) -> None:
         """Await the rest of a send to `client`, then bring it up to date."""
 
+    def settle(self, client: "Client") -> None:
+        """`client` may have everything now."""
+
+    def step_back(self, client: "Client") -> None:
+        """Do not write to the socket of `client` directly: something waits before it, or it is closed."""
+
     def note_ahead(self, client: "Client", frame: Frame) -> None:
         """`client` says that it has snapshots up to its place, but only `frame`, which is older, was published now."""
 
@@ -40,22 +47,53 @@ class Attendant(Protocol):
         """Remove `client`; may be called more than once."""
 
 
-class Client:
-    """A connection's place. `after`: the id of the newest snapshot that it has (FROM_NEXT: it wants none before)."""
+class Block(dict[int, "Client"]):
+    """Clients that are written to together, by the descriptors of their sockets (streaming.delivery.audience).
 
-    __slots__ = ("_attendant", "after", "is_behind", "is_gone", "past_is_read", "send_now", "waiting", "was_stuck")
+    All of them have everything up to the id `after`. `share`: what of it is shown to them; None: everything.
+    """
+
+    __slots__ = ("after", "share")
+
+    def __init__(self, after: int, share: Share | None) -> None:
+        super().__init__()
+        self.after = after
+        self.share = share
+
+
+class Client:
+    """A connection's place. `after`: the id of the newest snapshot that it has (FROM_NEXT: it wants none before).
+
+    Where it stands in a block, `after` is what it had when it came there: the block knows what it has.
+    """
+
+    __slots__ = (
+        "_attendant",
+        "after",
+        "block",
+        "is_behind",
+        "is_gone",
+        "past_is_read",
+        "send_now",
+        "waiting",
+        "was_stuck",
+    )
     #: On what it was let in; None: anybody is.
     admission: ClassVar[Admission | None] = None
+    #: What is shown to it; None: everything.
+    share: ClassVar[Share | None] = None
 
     def __init__(self, send_now: Sender, attendant: Attendant, after: int) -> None:
         self.send_now = send_now
         self._attendant = attendant
         self.after = after
+        self.block: Block | None = None
         self.is_behind = False
         self.is_gone = False
         self.was_stuck = False
         self.past_is_read = False  # nobody has what it lacks before the next snapshot
         self.waiting: asyncio.Task[None] | None = None  # for its own socket, or for history
+        send_now.watch(self)
 
     def offer(self, frame: Frame, before: int) -> None:
         """Send `frame` to a client that has everything up to the id `before`, the one that this process had before it.
@@ -63,7 +101,7 @@ class Client:
         One that has it already, from another process, is left out; one that lacks more is looked after. Never raises:
         what goes wrong with one client is not for the sweep over all of them.
         """
-        if self.is_behind or self.is_gone:
+        if self.is_behind or self.is_gone or self.block is not None:
             return
         if self.after != before and self.after != FROM_NEXT:
             if frame.id > self.after:
@@ -71,13 +109,25 @@ class Client:
             else:
                 self._attendant.note_ahead(self, frame)
             return
-        self.send(frame)
+        if self.send(frame):
+            self._attendant.settle(self)
 
     def send(self, frame: Frame) -> bool:
         """Send `frame`; True where more may follow at once, False where the client waits or is gone. Never raises."""
         self.after = frame.id
+        return self._begin(self.send_now, frame)
+
+    def finish(self, rest: bytes) -> None:
+        """Send the `rest` of a frame, of which the socket has taken the beginning. Never raises."""
+        self._begin(self.send_now.write, rest)
+
+    def step_back(self) -> None:
+        """Called by the sender: something waits before the socket, or it is closed."""
+        self._attendant.step_back(self)
+
+    def _begin(self, send: Callable[[Any], Awaitable[None] | None], what: Any) -> bool:
         try:
-            rest = self.send_now(frame)
+            rest = send(what)
         except (OSError, RuntimeError):  # what servers raise for a connection that is closed or closing
             self._attendant.leave(self)
             return False
@@ -106,6 +156,7 @@ class Client:
     def forget(self) -> None:
         """Send nothing more; called by whoever it said goodbye to."""
         self.is_gone = True
+        self.send_now.watch(None)
         if self.waiting is not None and self.waiting is not asyncio.current_task():
             self.waiting.cancel()
 
@@ -119,3 +170,8 @@ class AdmittedClient(Client):
         share = admission.viewer.share
         super().__init__(SharedSender(send_now, share) if share is not None else send_now, attendant, after)
         self.admission = admission  # type: ignore[misc]  # a slot here, nothing in the class above
+
+    @property
+    def share(self) -> Share | None:  # type: ignore[override]
+        """What its link shows."""
+        return self.admission.viewer.share if self.admission is not None else None

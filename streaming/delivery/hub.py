@@ -14,6 +14,7 @@ from collections.abc import Callable
 from channels.layers import BaseChannelLayer
 
 from access.viewer import Admission
+from streaming.delivery.audience import Audience
 from streaming.delivery.catch_up import CatchUp
 from streaming.delivery.client import FROM_NEXT, AdmittedClient, Client
 from streaming.delivery.close_codes import COME_BACK
@@ -68,8 +69,10 @@ class Hub:
         self.is_draining = False  # told the clients to come back: nobody new stays
         self._healing = Healing(self.recent, past)
         self._on_swept = on_swept
-        self._catch_up = CatchUp(self.recent, past=past, patience_s=patience_s, leave=self.leave, clock=clock)
-        self._turns = Turns(clock)
+        self._audience = Audience(self.recent, Turns(clock))
+        self._catch_up = CatchUp(
+            self.recent, past=past, patience_s=patience_s, audience=self._audience, leave=self.leave, clock=clock
+        )
         self._passing_on = asyncio.Lock()
         self._may_lack_some = asyncio.Event()
 
@@ -107,17 +110,15 @@ class Hub:
         else:
             client = AdmittedClient(sender, self._catch_up, after, admission)
         self.clients.add(client)
+        self._audience.add(client)
         latest = self.recent.latest
         if latest is None:
             if since is not None:
                 self._catch_up.enter(client)
-        elif since is None:
-            client.send(latest)
+        elif since is None or latest.previous == since:
+            client.offer(latest, after)
         elif latest.id > since:
-            if latest.previous == since:
-                client.send(latest)
-            else:
-                self._catch_up.enter(client)
+            self._catch_up.enter(client)
         return client
 
     async def refuse(self, send: AsgiSend, code: int, reason: str) -> None:
@@ -131,6 +132,7 @@ class Hub:
             self.left += 1
             if client.was_stuck:
                 self._note_stuck()
+        self._audience.remove(client)
         self._catch_up.forget(client)
         client.forget()
 
@@ -212,11 +214,7 @@ class Hub:
         shown = frame.shown_after(before)
         self._catch_up.pause()
         try:
-            turn = self._turns.begin()
-            for number, client in enumerate(tuple(self.clients)):
-                client.offer(shown, before)
-                if turn.is_over(number):
-                    turn = await self._turns.next()
+            await self._audience.send(shown, before)
         finally:
             self._catch_up.go_on()
         self._on_swept()

@@ -10,7 +10,17 @@ from typing import Any, ClassVar, Protocol
 from streaming.delivery.eager import begin
 from streaming.wire import Frame
 
+#: What a sender has that may not be written past.
+NO_DESCRIPTOR = -1
+
 AsgiSend = Callable[[Mapping[str, Any]], Coroutine[Any, Any, None]]
+
+
+class SteppingBack(Protocol):
+    """A client whose socket is written to directly."""
+
+    def step_back(self) -> None:
+        """Something waits before the socket, or it is closed: do not write to it directly."""
 
 
 class Sender(Protocol):
@@ -22,6 +32,22 @@ class Sender(Protocol):
 
     #: What it is called in health.
     name: ClassVar[str]
+
+    @property
+    def descriptor(self) -> int:
+        """Of the socket that whole frames may be written to directly while `is_clear`; NO_DESCRIPTOR: never."""
+
+    def watch(self, client: "SteppingBack | None") -> None:
+        """Tell `client` (None: nobody any more) when the socket is not clear any more."""
+
+    def is_clear(self) -> bool:
+        """Whether a frame may be written to the descriptor: nothing waits before it, and no goodbye was said.
+
+        When that ends, `step_back` is called of the client that watches, before anything else runs.
+        """
+
+    def write(self, data: bytes, /) -> Awaitable[None] | None:
+        """Send bytes of frames, as when called with one; only where there is a descriptor."""
 
     def __call__(self, frame: Frame, /) -> Awaitable[None] | None: ...
 
@@ -39,9 +65,21 @@ class AsgiSender:
 
     __slots__ = ("_send",)
     name: ClassVar[str] = "asgi"
+    descriptor = NO_DESCRIPTOR
 
     def __init__(self, send: AsgiSend) -> None:
         self._send = send
+
+    def is_clear(self) -> bool:
+        """See Sender: there is no descriptor."""
+        return False
+
+    def watch(self, client: "SteppingBack | None") -> None:
+        """See Sender: there is no descriptor to watch."""
+
+    def write(self, data: bytes) -> Awaitable[None] | None:
+        """See Sender."""
+        raise NotImplementedError
 
     def __call__(self, frame: Frame) -> Awaitable[None] | None:
         return self._send(frame.asgi_message)

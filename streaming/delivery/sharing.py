@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from typing import ClassVar
 
 from access.share import Share, show_message
-from streaming.delivery.sending import Sender
+from streaming.delivery.sending import Sender, SteppingBack
 from streaming.wire import Frame
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,23 @@ class SharedSender:
         """`sender`: the connection's own."""
         self._sender = sender
         self._share = share
+
+    @property
+    def descriptor(self) -> int:
+        """See Sender."""
+        return self._sender.descriptor
+
+    def watch(self, client: SteppingBack | None) -> None:
+        """See Sender."""
+        self._sender.watch(client)
+
+    def is_clear(self) -> bool:
+        """See Sender."""
+        return self._sender.is_clear()
+
+    def write(self, data: bytes) -> Awaitable[None] | None:
+        """See Sender."""
+        return self._sender.write(data)
 
     def __call__(self, frame: Frame) -> Awaitable[None] | None:
         return self._sender(show_frame(frame, self._share))

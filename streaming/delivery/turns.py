@@ -19,9 +19,13 @@ class Turn(NamedTuple):
     until: float
     clock: Callable[[], float]
 
+    def has_ended(self) -> bool:
+        """To be asked after what takes longer than a look at the clock."""
+        return self.clock() >= self.until
+
     def is_over(self, step: int) -> bool:
-        """To be asked after each step, counted from 0."""
-        return step % STEPS == STEPS - 1 and self.clock() >= self.until
+        """To be asked after each short step, counted from 0."""
+        return step % STEPS == STEPS - 1 and self.has_ended()
 
 
 class Turns:

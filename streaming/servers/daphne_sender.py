@@ -4,9 +4,7 @@ Daphne's `send` costs three times as much, never waits (its buffer for a client 
 goes unanswered), and cannot close with 1012 or 1013: see docs/benchmarks.md.
 """
 
-import asyncio
 import functools
-from collections.abc import Awaitable
 from typing import ClassVar
 
 from daphne.ws_protocol import WebSocketProtocol
@@ -15,53 +13,54 @@ from twisted.internet.tcp import Connection
 
 from streaming.delivery.sending import AsgiSend, Sender, SteppingSender
 from streaming.servers.internals import Door, needs
-from streaming.wire import Frame
+from streaming.servers.socket_sender import SocketSender
 
 
-class DaphneSender:
-    """A Sender that also is the push producer of the connection's transport.
+class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no types
+    """Daphne's protocol, which tells the connection's sender when it writes something itself: a ping, a goodbye.
 
-    Twisted pauses a producer when more than 64 KiB wait in the transport's buffer and resumes it when they are gone
-    (twisted.internet.interfaces.IPushProducer). The place is taken by the HTTP channel that the connection began with;
-    ours replaces it, which also lets that channel's memory go.
+    Twisted keeps that until the loop turns, and longer where the socket is full.
     """
 
-    __slots__ = ("_protocol", "_resumed")
+    sender: "DaphneSender | None" = None
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: N802
+        """Autobahn: all that the protocol sends goes through here."""
+        if self.sender is not None:
+            self.sender.step_back()
+        super().sendData(data, sync, chopsize)
+
+
+class DaphneSender(SocketSender):
+    """A Sender that also is the push producer of the connection's transport.
+
+    Twisted pauses a producer when more than 64 KiB wait in the transport's buffer, resumes it when they are gone, and
+    stops it before it closes the socket (twisted.internet.interfaces.IPushProducer, tcp.Connection.connectionLost).
+    The place is taken by the HTTP channel that the connection began with; ours replaces it, which also lets that
+    channel's memory go.
+    """
+
+    __slots__ = ("_protocol",)
     name: ClassVar[str] = "daphne-socket"
 
-    def __init__(self, protocol: WebSocketProtocol) -> None:
-        self._protocol = protocol
-        self._resumed: asyncio.Event | None = None
-        protocol.transport.unregisterProducer()
-        protocol.transport.registerProducer(self, True)
-
-    def __call__(self, frame: Frame) -> Awaitable[None] | None:
-        if self._resumed is not None:
-            return self._write_when_resumed(frame, self._resumed)
-        self._write(frame)
-        return None
-
-    async def _write_when_resumed(self, frame: Frame, resumed: asyncio.Event) -> None:
-        await resumed.wait()
-        self._write(frame)
-
-    def _write(self, frame: Frame) -> None:
-        """Give the socket what it takes now; what it does not take goes into the transport's buffer, as usual.
-
-        Twisted's own way is to buffer everything and have the loop write it: two changes to the poll set and a loop
-        turn for each message.
-        """
-        protocol = self._protocol
-        if protocol.state != protocol.STATE_OPEN:
-            return
-        encoded = frame.encoded
+    def __init__(self, protocol: WatchedProtocol) -> None:
         transport = protocol.transport
-        if transport.dataBuffer or transport._tempDataBuffer:  # something waits already: behind it
-            transport.write(encoded)
-            return
-        written = transport.writeSomeData(encoded)
-        if written != len(encoded):  # not all of it, or an error instead of a number: then the loop meets it, too
-            transport.write(encoded[written:] if isinstance(written, int) else encoded)
+        super().__init__(transport, transport.fileno())
+        self._protocol = protocol
+        protocol.sender = self
+        transport.unregisterProducer()
+        transport.registerProducer(self, True)
+
+    @property
+    def is_open(self) -> bool:
+        """See SocketSender."""
+        return bool(self._protocol.state == self._protocol.STATE_OPEN)
+
+    @property
+    def kept(self) -> int:
+        """See SocketSender."""
+        kept: int = len(self._transport.dataBuffer) + self._transport._tempDataLen
+        return kept
 
     def close(self, code: int, reason: str) -> None:
         """Send the close frame; Daphne aborts the connection a second later where the client does not answer.
@@ -69,24 +68,20 @@ class DaphneSender:
         Autobahn's sendClose, which Daphne calls, refuses the codes that servers may use (1009, 1012, 1013), and Daphne
         does not hand it the reason; sendCloseFrame, which Daphne calls for its own 1011, takes both.
         """
-        if self._protocol.state == self._protocol.STATE_OPEN:
+        if self.is_open:
             self._protocol.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:123])
 
     def drop(self) -> None:
         """Abort the connection, without a goodbye."""
-        self._protocol.transport.abortConnection()
+        self._transport.abortConnection()
 
-    def pauseProducing(self) -> None:  # noqa: N802 - Twisted's names
-        """Twisted: the buffer is full."""
-        self._resumed = self._resumed or asyncio.Event()
+    def stopProducing(self) -> None:  # noqa: N802 - Twisted's names
+        """Twisted: the socket is about to be closed."""
+        self.lose()
+        self._protocol.sender = None  # which knows the protocol
 
-    def resumeProducing(self) -> None:  # noqa: N802
-        """Twisted: the buffer is empty."""
-        if self._resumed is not None:
-            self._resumed.set()
-            self._resumed = None
-
-    stopProducing = resumeProducing  # noqa: N815 - Twisted: the connection is lost; what is sent now goes nowhere
+    pauseProducing = SocketSender.pause  # noqa: N815
+    resumeProducing = SocketSender.resume  # noqa: N815
 
 
 class DaphneDoor(Door):
@@ -94,9 +89,9 @@ class DaphneDoor(Door):
 
     server = "daphne"
     expected = (
-        needs(WebSocketProtocol, "STATE_OPEN", "sendCloseFrame"),
-        needs(FileDescriptor, "dataBuffer", "_tempDataBuffer", "registerProducer", "unregisterProducer"),
-        needs(Connection, "writeSomeData", "TLS", "abortConnection"),
+        needs(WebSocketProtocol, "STATE_OPEN", "sendCloseFrame", "sendData"),
+        needs(FileDescriptor, "dataBuffer", "_tempDataLen", "registerProducer", "unregisterProducer"),
+        needs(Connection, "TLS", "abortConnection"),
     )
 
     def make_sender(self, send: AsgiSend) -> Sender:
@@ -105,7 +100,7 @@ class DaphneDoor(Door):
         transport = getattr(protocol, "transport", None)
         if (
             self.is_usable
-            and isinstance(protocol, WebSocketProtocol)
+            and isinstance(protocol, WatchedProtocol)
             and isinstance(transport, Connection)
             and not transport.TLS
         ):

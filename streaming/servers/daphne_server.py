@@ -23,6 +23,7 @@ from streaming.servers import (
     ServerError,
     ping_interval_s,
 )
+from streaming.servers.daphne_sender import WatchedProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ def run(application: Application, runtime: Runtime, address: Address, ready: Rea
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, begin_end)
+        server.ws_factory.protocol = WatchedProtocol
         # A message over the limit gets 1009, not a broken connection. Null origins are for OriginMiddleware to judge.
         server.ws_factory.setProtocolOptions(failByDrop=False, allowNullOrigin=True)
         ready(*server.listening_addresses[0])

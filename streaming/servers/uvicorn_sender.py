@@ -1,58 +1,110 @@
-"""Sends under uvicorn: straight to the socket while nothing waits before it.
+"""Sends under uvicorn: straight to the socket while nothing waits before it (see SocketSender).
 
-uvloop's own way is to queue what is written and to write it when the loop turns, which at 5,000 clients costs 1 µs a
-message; its `send` would make the frame again for each client.
+uvicorn's `send` would make the frame again for each client; its protocol is ours to extend (`ws=` takes a class).
 """
 
-import os
 from collections.abc import Awaitable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from uvicorn.protocols.utils import is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from streaming.delivery.eager import begin
 from streaming.delivery.sending import AsgiSend, Sender, SteppingSender
 from streaming.servers.internals import Door, needs
-from streaming.wire import Frame
+from streaming.servers.socket_sender import SocketSender
 
 
-class UvicornSender(SteppingSender):
+class WatchedProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, which tells the connection's sender what happens to the socket.
+
+    asyncio's transports, uvloop's too, try to write at once, call `pause_writing` where more than the limit is left,
+    and `connection_lost` before they close the socket (asyncio.BaseProtocol).
+    """
+
+    sender: "UvicornSender | None" = None
+
+    def pause_writing(self) -> None:
+        """The transport keeps something."""
+        super().pause_writing()
+        if self.sender is not None:
+            self.sender.pause()
+
+    def resume_writing(self) -> None:
+        """The transport keeps nothing any more."""
+        super().resume_writing()
+        if self.sender is not None:
+            self.sender.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The transport closes the socket after this."""
+        if self.sender is not None:
+            self.sender.lose()
+            self.sender = None  # which knows this protocol
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """What has come may have made the server say goodbye."""
+        super().data_received(data)
+        self._look()
+
+    def keepalive_timeout(self) -> None:
+        """The server says goodbye."""
+        super().keepalive_timeout()
+        self._look()
+
+    def _look(self) -> None:
+        if self.sender is not None and not self.sender.is_open:
+            self.sender.step_back()
+
+
+class UvicornSender(SocketSender):
     """A Sender for uvicorn's `websockets-sansio` protocol."""
 
-    __slots__ = ("_fd", "_protocol", "_transport")
+    __slots__ = ("_protocol",)
     name: ClassVar[str] = "uvicorn-socket"
 
-    def __init__(self, send: AsgiSend, protocol: WebSocketsSansIOProtocol) -> None:
-        super().__init__(send)
+    def __init__(self, protocol: WatchedProtocol) -> None:
+        transport: Any = protocol.transport
+        super().__init__(transport, transport.get_extra_info("socket").fileno())
         self._protocol = protocol
-        self._transport = protocol.transport
-        self._fd = protocol.transport.get_extra_info("socket").fileno()
+        protocol.sender = self
+        transport.set_write_buffer_limits(high=0)
+        if self.kept:
+            self.pause()
 
-    def __call__(self, frame: Frame) -> Awaitable[None] | None:
-        transport = self._transport
-        if (
-            transport.get_write_buffer_size() or self._protocol.close_sent or transport.is_closing()
-        ):  # closing: from here on the number may be another connection's
-            return super().__call__(frame)
-        encoded = frame.encoded
-        try:
-            written = os.write(self._fd, encoded)
-        except OSError:  # full, or broken: then the transport meets it, too
-            written = 0
-        if written != len(encoded):
-            transport.write(encoded[written:])
-        return None
+    @property
+    def is_open(self) -> bool:
+        """See SocketSender."""
+        return not (self._protocol.close_sent or self._transport.is_closing())
+
+    @property
+    def kept(self) -> int:
+        """See SocketSender."""
+        size: int = self._transport.get_write_buffer_size()
+        return size
+
+    def close(self, code: int, reason: str) -> Awaitable[None] | None:
+        """See Sender: uvicorn's own way."""
+        return begin(self._protocol.send({"type": "websocket.close", "code": code, "reason": reason}))
+
+    def drop(self) -> None:
+        """See Sender."""
+        self._transport.abort()
 
 
 class UvicornDoor(Door):
     """What is relied on in uvicorn's WebSocket protocol."""
 
     server = "uvicorn"
-    expected = (needs(WebSocketsSansIOProtocol, "transport", "close_sent", "writable"),)
+    expected = (
+        needs(WebSocketsSansIOProtocol, "transport", "close_sent", "keepalive_timeout"),
+        needs(WebSocketsSansIOProtocol, "pause_writing", "resume_writing", "connection_lost", "data_received"),
+    )
 
     def make_sender(self, send: AsgiSend) -> Sender:
         """The sender of an accepted connection: uvicorn's `send` is a method of its protocol."""
         protocol = getattr(send, "__self__", None)
-        if self.is_usable and isinstance(protocol, WebSocketsSansIOProtocol) and not is_ssl(protocol.transport):
-            return UvicornSender(send, protocol)
+        if self.is_usable and isinstance(protocol, WatchedProtocol) and not is_ssl(protocol.transport):
+            return UvicornSender(protocol)
         return SteppingSender(send)  # it waits for its `writable` event and nothing else, in each of its protocols

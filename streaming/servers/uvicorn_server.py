@@ -19,6 +19,7 @@ from streaming.servers import (
     ServerError,
     ping_interval_s,
 )
+from streaming.servers.uvicorn_sender import WatchedProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def run(application: Application, runtime: Runtime, address: Address, ready: Rea
         host=address.host,
         port=address.port,
         backlog=BACKLOG,
-        ws="websockets-sansio",  # 20 µs for a message; the other implementations need more
+        ws=WatchedProtocol,
         ws_per_message_deflate=False,  # compressing for each client costs more than it saves on 600 bytes
         ws_max_size=settings.STREAM_LARGEST_MESSAGE,
         ws_ping_interval=ping_interval_s(settings.STREAM_INTERVAL),
