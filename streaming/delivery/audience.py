@@ -39,12 +39,18 @@ class Audience:
 
         `write`: gives a descriptor bytes, and returns how many it took; raises OSError where it takes none.
         """
+        self.size = SIZE
         self._recent = recent
         self._turns = turns
         self._write_to = write
         self._others: dict[Client, None] = {}  # as a set, in the order in which they came
         self._blocks: list[Block] = []
         self._open: dict[Share | None, Block] = {}  # which block to fill
+
+    @property
+    def settled(self) -> int:
+        """How many are written to directly."""
+        return sum(map(len, self._blocks))
 
     def add(self, client: Client) -> None:
         """`client` is to be sent what comes."""
@@ -62,7 +68,7 @@ class Audience:
         if latest is None or latest.id != client.after or client.block is not None or not sender.is_clear():
             return
         block = self._open.get(client.share)
-        if block is None or len(block) >= SIZE or block.after != client.after:
+        if block is None or len(block) >= self.size or block.after != client.after:
             block = self._open[client.share] = self._find_room(client)
         if sender.descriptor in block:
             raise RuntimeError("A connection's descriptor was given to another one, and nobody had told its sender.")
@@ -72,7 +78,7 @@ class Audience:
 
     def _find_room(self, client: Client) -> Block:
         for block in self._blocks:
-            if len(block) < SIZE and block.after == client.after and block.share == client.share:
+            if len(block) < self.size and block.after == client.after and block.share == client.share:
                 return block
         block = Block(client.after, client.share)
         self._blocks.append(block)
@@ -89,7 +95,7 @@ class Audience:
     async def send(self, frame: Frame, before: int) -> None:
         """Send `frame`, the newest, to all who have everything up to the id `before`; the rest is looked after."""
         self._blocks = [block for block in self._blocks if block]
-        self._open.clear()
+        self._open.clear()  # links come and go
         others = tuple(self._others)
         turn = self._turns.begin()
         for block in self._blocks:

@@ -172,6 +172,10 @@ class CatchUp:
                 client.is_behind = client.past_is_read = False
                 self.settle(client)
                 return
+            if client.takes_stretches and frame.shown_after(client.after) is frame:
+                if not self._note(client, client.send_stretch(self._recent.join_from(frame))):
+                    return
+                break
             if not self.send(client, frame):
                 return
         self._queue.appendleft(client)
@@ -184,11 +188,13 @@ class CatchUp:
 
     def send(self, client: Client, frame: Frame) -> bool:
         """Send `frame`, or tell with it that it does not continue what the client has; as Client.send."""
-        if client.send(frame.shown_after(client.after)):
-            return True
-        if not client.is_gone:
+        return self._note(client, client.send(frame.shown_after(client.after)))
+
+    def _note(self, client: Client, may_follow: bool) -> bool:
+        """Wait for `client` where nothing may follow at once, and it is there; returns `may_follow`."""
+        if not may_follow and not client.is_gone:
             self._wait_for(client)
-        return False
+        return may_follow
 
     async def _wait(self, client: Client, rest: Awaitable[None]) -> None:
         """Await the rest of a send, then have the client served again, unless somebody waited for it (`_is_taken`)."""

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Protocol
 
 from access.share import Share
 from access.viewer import Admission
-from streaming.delivery.sending import Sender
+from streaming.delivery.recent import Stretch
+from streaming.delivery.sending import NO_DESCRIPTOR, Sender
 from streaming.delivery.sharing import SharedSender
 from streaming.wire import Frame
 
@@ -116,6 +117,16 @@ class Client:
         """Send `frame`; True where more may follow at once, False where the client waits or is gone. Never raises."""
         self.after = frame.id
         return self._begin(self.send_now, frame)
+
+    @property
+    def takes_stretches(self) -> bool:
+        """Whether several snapshots may be sent to it at once: it gets them as they are, on a socket of ours."""
+        return self.share is None and self.send_now.descriptor != NO_DESCRIPTOR
+
+    def send_stretch(self, stretch: Stretch) -> bool:
+        """Send several at once; only where it `takes_stretches`. See send."""
+        self.after = stretch.id
+        return self._begin(self.send_now.write, stretch.encoded)
 
     def finish(self, rest: bytes) -> None:
         """Send the `rest` of a frame, of which the socket has taken the beginning. Never raises."""

@@ -8,13 +8,14 @@ encoded; its frame is made once and shared by all. A sweep sends directly, witho
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable
 
 from channels.layers import BaseChannelLayer
 
 from access.viewer import Admission
-from streaming.delivery.audience import Audience
+from streaming.delivery.audience import Audience, Write
 from streaming.delivery.catch_up import CatchUp
 from streaming.delivery.client import FROM_NEXT, AdmittedClient, Client
 from streaming.delivery.close_codes import COME_BACK
@@ -43,12 +44,14 @@ class Hub:
         past: Past | None = None,
         make_sender: MakeSender = AsgiSender,
         on_swept: Callable[[], None] = lambda: None,
+        write: Write = os.write,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """`keep`: how many snapshots stay for resuming. `patience_s`: how long one send may wait for its client.
 
         `past`: who has what this process lacks. `make_sender`: how to send to a connection. `on_swept`: called when a
-        snapshot has gone to all clients. `clock`: seconds, monotonic and precise, by which the loop is shared.
+        snapshot has gone to all clients. `write`: to sockets, see Audience. `clock`: seconds, monotonic and precise, by
+        which the loop is shared.
         """
         self.recent = RecentSnapshots(keep)
         self.patience_s = patience_s
@@ -69,9 +72,9 @@ class Hub:
         self.is_draining = False  # told the clients to come back: nobody new stays
         self._healing = Healing(self.recent, past)
         self._on_swept = on_swept
-        self._audience = Audience(self.recent, Turns(clock))
+        self.audience = Audience(self.recent, Turns(clock), write)
         self._catch_up = CatchUp(
-            self.recent, past=past, patience_s=patience_s, audience=self._audience, leave=self.leave, clock=clock
+            self.recent, past=past, patience_s=patience_s, audience=self.audience, leave=self.leave, clock=clock
         )
         self._passing_on = asyncio.Lock()
         self._may_lack_some = asyncio.Event()
@@ -110,7 +113,7 @@ class Hub:
         else:
             client = AdmittedClient(sender, self._catch_up, after, admission)
         self.clients.add(client)
-        self._audience.add(client)
+        self.audience.add(client)
         latest = self.recent.latest
         if latest is None:
             if since is not None:
@@ -132,7 +135,7 @@ class Hub:
             self.left += 1
             if client.was_stuck:
                 self._note_stuck()
-        self._audience.remove(client)
+        self.audience.remove(client)
         self._catch_up.forget(client)
         client.forget()
 
@@ -214,7 +217,7 @@ class Hub:
         shown = frame.shown_after(before)
         self._catch_up.pause()
         try:
-            await self._audience.send(shown, before)
+            await self.audience.send(shown, before)
         finally:
             self._catch_up.go_on()
         self._on_swept()

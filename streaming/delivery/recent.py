@@ -1,9 +1,20 @@
 """The recent snapshots of this process and their order: what clients resume and catch up from."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from streaming.wire import Frame
+
+#: Snapshots that are joined for those who lack many, and how many such stretches are kept (about 6 KB each).
+STRETCH, STRETCHES = 16, 256
+
+
+class Stretch(NamedTuple):
+    """Snapshots that follow one another, as they go onto a socket. `id`: that of the newest of them."""
+
+    id: int
+    encoded: bytes
 
 
 class RecentSnapshots:
@@ -15,6 +26,8 @@ class RecentSnapshots:
         self._slack = keep // 8 + 1  # removing the oldest moves all the others: not for each one
         self._frames: list[Frame] = []
         self._ids: list[int] = []
+        self._first = 0  # how many have come before the oldest that is kept
+        self._stretches: dict[int, Stretch] = {}  # by how many have come before them
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -33,6 +46,7 @@ class RecentSnapshots:
         self._frames.append(frame)
         self._ids.append(frame.id)
         if len(self._ids) >= self.keep + self._slack:
+            self._first += len(self._ids) - self.keep
             del self._frames[: -self.keep], self._ids[: -self.keep]
 
     def put_before(self, older: Sequence[Frame]) -> None:
@@ -43,11 +57,31 @@ class RecentSnapshots:
         if room > 0 and missing:
             self._frames[:0] = missing[-room:]
             self._ids[:0] = [frame.id for frame in missing[-room:]]
+            self._first -= len(missing[-room:])
 
     def next_after(self, id: int) -> Frame | None:  # noqa: A002 - the wire's word
         """The oldest frame that is newer than `id`; None where there is none."""
         place = bisect_right(self._ids, id)
         return self._frames[place] if place < len(self._frames) else None
+
+    def join_from(self, frame: Frame) -> Stretch:
+        """`frame`, which is kept, and those that follow it: up to STRETCH, and the same for all who lack many."""
+        place = bisect_left(self._ids, frame.id)
+        number = self._first + place
+        if (stretch := self._stretches.get(number)) is not None:
+            return stretch
+        count = STRETCH - number % STRETCH
+        frames = [frame]
+        for following in self._frames[place + 1 : place + count]:
+            if following.previous not in {None, frames[-1].id}:
+                break
+            frames.append(following)
+        stretch = Stretch(frames[-1].id, b"".join([one.encoded for one in frames]))
+        if len(frames) == count:  # nothing can be added to it
+            if len(self._stretches) >= STRETCHES:
+                self._stretches.clear()
+            self._stretches[number] = stretch
+        return stretch
 
     def count_after(self, id: int) -> int:  # noqa: A002 - the wire's word
         """How many are newer than `id`."""

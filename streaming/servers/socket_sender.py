@@ -61,12 +61,16 @@ class SocketSender:
             taken = 0
         else:
             try:
-                taken = os.write(self.descriptor, data)
+                taken = self.put(data)
             except OSError:  # full, or broken: then the transport meets it, too
                 taken = 0
         if taken != len(data):
             self._transport.write(data[taken:])
         return None if self._resumed is None else self._wait(self._resumed)
+
+    def put(self, data: bytes) -> int:
+        """Give the socket bytes; how many it took. Raises OSError where it takes none."""
+        return os.write(self.descriptor, data)
 
     async def _write_when_resumed(self, data: bytes, resumed: asyncio.Event) -> None:
         await resumed.wait()

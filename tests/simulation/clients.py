@@ -131,7 +131,7 @@ class SimulatedClient:
             self.come_back_soon()
             return
         world.tell(f"{self.name} connects to {node.process.name} with since={self._last}")
-        self._connection = Connection(world, self, node.process)
+        self._connection = world.make_connection(self, node.process)
         node.process.soon(self._connection.accept, node, self._last)
 
     def come_back_soon(self) -> None:

@@ -12,7 +12,7 @@ from metrics.history.writer import HistoryWriter
 from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.client import Client
 from streaming.delivery.hub import Hub
-from streaming.delivery.sending import AsgiSender, SteppingSender
+from streaming.delivery.sending import AsgiSender, Sender
 from streaming.past import Past
 from streaming.publishing.lease import Lease, LocalLease, RedisLease
 from streaming.publishing.outlet import LayerOutlet, Published
@@ -23,6 +23,7 @@ from tests.simulation.disk import SimulatedJournal
 from tests.simulation.layer import SimulatedLayer
 from tests.simulation.process import Process
 from tests.simulation.redis import SimulatedLeaseStore, SimulatedOutlet, SimulatedPromptRedis
+from tests.simulation.sockets import SocketConnection
 from tests.simulation.sources import SimulatedChoices
 from tests.simulation.watch import Watch
 
@@ -41,6 +42,12 @@ class WatchedOutlet(LayerOutlet):
         self._watch.tell(f"publishes {message.id} after {message.previous} in term {message.term}")
         self._watch.add(message)
         return await super().publish(message, holder)
+
+
+def make_socket_sender(send: Any) -> Sender:
+    """As a server's door does: `send` is a method of the connection."""
+    connection: SocketConnection = send.__self__
+    return connection.make_sender()
 
 
 class OrderedClients(dict[Client, None]):
@@ -78,9 +85,11 @@ class SimulatedRuntime(Runtime):
             keep=topology.keep,
             patience_s=topology.patience_s,
             past=self.past,
-            make_sender=SteppingSender if topology.steps else AsgiSender,
+            make_sender=make_socket_sender if topology.steps else AsgiSender,
+            write=world.descriptors.write,
             clock=world.read_uneven_clock,
         )
+        self.hub.audience.size = 1  # so that turns end between any two of them
         self.hub.clients = OrderedClients()  # type: ignore[assignment]
         self.layer.on_reconnect = self.hub.note_reconnect
         self.link_gate = Gate()  # nobody comes by a link: nothing is asked of it

@@ -11,14 +11,16 @@ from tests.simulation.disk import SimulatedDisk
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import Path
 from tests.simulation.node import Node
+from tests.simulation.process import Process
 from tests.simulation.redis import SimulatedRedis
+from tests.simulation.sockets import Descriptors, SocketConnection
 from tests.simulation.sources import SimulatedSources
 from tests.simulation.watch import Watch
 
 
 @dataclass(frozen=True)
 class Topology:
-    """Who there is. `keep`: snapshots in a hub's memory; `steps`: whether its sender is the one without tasks."""
+    """Who there is. `keep`: snapshots in a hub's memory; `steps`: whether it writes to sockets directly."""
 
     is_embedded: bool
     servers: int
@@ -67,6 +69,7 @@ class World:
         self.disk = SimulatedDisk()
         self.sources = SimulatedSources(itertools.count(1))
         self.connections: dict[Connection, None] = {}
+        self.descriptors = Descriptors()
         topology = self.topology
         self.servers = [
             Node(self, f"server-{number}", publishes=topology.servers_publish) for number in range(topology.servers)
@@ -99,6 +102,10 @@ class World:
         In the embedded default that is the case where the disk was full and the database away.
         """
         return self.topology.is_embedded and bool(self.disk.refused & set(self.watch.order[-1:]))
+
+    def make_connection(self, client: SimulatedClient, process: Process) -> Connection:
+        """A new connection between them."""
+        return (SocketConnection if self.topology.steps else Connection)(self, client, process)
 
     def read_uneven_clock(self) -> float:
         """The precise clock by which the loop is shared: now and then much time has passed, so turns end anywhere."""
