@@ -12,6 +12,8 @@ http = get_asgi_application()  # sets Django up: what follows needs it
 from streaming.delivery.origin import OriginMiddleware  # noqa: E402
 from streaming.delivery.routing import make_websocket_urlpatterns  # noqa: E402
 from streaming.lifespan import Lifespan, start_with_reactor  # noqa: E402
+from streaming.limits.bodies import BodyLimit  # noqa: E402
+from streaming.limits.reserve import Reserve  # noqa: E402
 from streaming.runtime import Runtime  # noqa: E402
 from streaming.web.provide import ProvideRuntime  # noqa: E402
 from streaming.web.slow_readers import SlowReaders  # noqa: E402
@@ -19,10 +21,13 @@ from streaming.web.slow_readers import SlowReaders  # noqa: E402
 runtime = Runtime()
 application = ProtocolTypeRouter(
     {
-        "http": SlowReaders(ProvideRuntime(http, runtime)),
-        "websocket": OriginMiddleware(
-            URLRouter(make_websocket_urlpatterns(runtime.hub, runtime.start, runtime.gate, runtime.link_gate)),
-            settings.STREAM_ALLOWED_ORIGINS,
+        "http": Reserve(SlowReaders(BodyLimit(ProvideRuntime(http, runtime))), runtime.visits.reserved),
+        "websocket": Reserve(
+            OriginMiddleware(
+                URLRouter(make_websocket_urlpatterns(runtime.hub, runtime.start, runtime.gate, runtime.link_gate)),
+                settings.STREAM_ALLOWED_ORIGINS,
+            ),
+            runtime.visits.reserved,
         ),
         "lifespan": Lifespan(runtime),
     }

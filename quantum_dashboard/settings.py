@@ -119,6 +119,10 @@ SESSION_LIFETIME: timedelta = read_duration("SESSION_LIFETIME", timedelta(days=7
 REQUIRE_MFA: str = env.str("REQUIRE_MFA", default="none", validate=validate.OneOf(["none", "staff", "all"]))
 # How many proxies of yours are in front (nginx: 1), so that limits count the clients' addresses, not theirs.
 TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", default=0, validate=validate.Range(0, 10))
+# How many connections each process has open at most (0: as many as it may open files), and of one address (0: of any
+# number; behind a proxy, which is one address, it is for the proxy to count).
+CONNECTIONS: int = env.int("CONNECTIONS", default=0, validate=validate.Range(0, 1_000_000))
+CONNECTIONS_PER_ADDRESS: int = env.int("CONNECTIONS_PER_ADDRESS", default=500, validate=validate.Range(0, 1_000_000))
 # The mail server that sends links to reset passwords: submission://user:password@host:587 (encrypted by STARTTLS),
 # smtp://user:password@host:465?ssl=true (from the start), smtp://localhost (not at all). Unset: they go to the log.
 EMAIL: dict[str, Any] = env.dj_email_url("EMAIL_URL", default="console:")

@@ -25,6 +25,8 @@ from streaming.checks import Checks
 from streaming.delivery.doorkeeper import Doorkeeper
 from streaming.delivery.hub import Hub
 from streaming.garbage import GarbageCollection, tune_garbage_collection
+from streaming.limits.places import Places, count_places
+from streaming.limits.visits import Visits
 from streaming.loop_lag import LoopLag
 from streaming.past import Past
 from streaming.publishing.layer import FencedChannelLayer
@@ -123,6 +125,13 @@ class Runtime:
         self.doorkeeper = Doorkeeper(self.hub, self.link_gate)
         if isinstance(self.layer, FencedChannelLayer):
             self.layer.on_reconnect = self._note_reconnect
+        self.visits = Visits(
+            Places(
+                count_places(settings.CONNECTIONS),
+                # behind a proxy all come from the proxy, and it has limits of its own
+                0 if settings.TRUSTED_PROXIES else settings.CONNECTIONS_PER_ADDRESS,
+            )
+        )
         self.checks = Checks()
         self.lag = LoopLag()
         self.started_at: float | None = None  # on the loop's clock

@@ -14,6 +14,7 @@ ENVIRONMENT = {
     "SECRET_KEY": "x" * 50,
     "DEBUG": "false",
     "LOG_LEVEL": "WARNING",
+    "CONNECTIONS_PER_ADDRESS": "0",
     "REDIS_URL": "",
     "STREAM_PUBLISHER": "true",
 }

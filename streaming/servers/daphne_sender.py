@@ -4,25 +4,66 @@ Daphne's `send` costs three times as much, never waits (its buffer for a client 
 goes unanswered), and cannot close with 1012 or 1013: see docs/benchmarks.md.
 """
 
+import asyncio
 import functools
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.tcp import Connection
+from websockets.frames import CloseCode
 
 from streaming.delivery.sending import AsgiSend, Sender, SteppingSender
+from streaming.limits.frames import FAREWELL_S, REASON, FrameBudget
+from streaming.limits.visits import Visit
+from streaming.servers.daphne_http import VisitedChannel
 from streaming.servers.internals import Door, needs
 from streaming.servers.socket_sender import SocketSender
 
 
 class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no types
-    """Daphne's protocol, which tells the connection's sender when it writes something itself: a ping, a goodbye.
+    """Daphne's protocol, which tells the connection's sender when it writes something itself, and measures what comes.
 
-    Twisted keeps that until the loop turns, and longer where the socket is full.
+    What it writes, a ping or a goodbye, Twisted keeps until the loop turns, and longer where the socket is full.
     """
 
     sender: "DaphneSender | None" = None
+    visit: Visit | None = None
+    _budget: FrameBudget | None = None
+
+    def makeConnection(self, transport: Any) -> None:  # noqa: N802 - Twisted's names
+        """Take the visit over from the HTTP channel that the connection began with."""
+        channel = transport.producer
+        if isinstance(channel, VisitedChannel):
+            self.visit, channel.visit = channel.visit, None
+        super().makeConnection(transport)
+
+    def connectionLost(self, reason: Any = None) -> None:  # noqa: N802
+        """Give the place back."""
+        super().connectionLost(reason)
+        if self.visit is not None:
+            self.visit.end()
+            self.visit = None
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Look at as much as the client may send."""
+        if self._budget is None:  # the handshake itself
+            self._budget = FrameBudget()
+            super().dataReceived(data)
+            return
+        allowed = self._budget.spend(len(data))
+        super().dataReceived(data[:allowed])
+        if allowed < len(data):
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        """Read nothing more of a client that sends too much, say why (1008), and end the connection."""
+        self.transport.pauseProducing()
+        if self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code=CloseCode.POLICY_VIOLATION, reasonUtf8=REASON.encode())
+            asyncio.get_running_loop().call_later(FAREWELL_S, self.transport.abortConnection)
+        elif self.state == self.STATE_CONNECTING:
+            self.transport.abortConnection()
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: N802
         """Autobahn: all that the protocol sends goes through here."""

@@ -14,6 +14,7 @@ from twisted.internet import reactor
 from twisted.internet.error import ReactorNotRunning
 
 from streaming.ending import LAST_S, end_within
+from streaming.limits.visits import Visits
 from streaming.runtime import Runtime
 from streaming.servers import (
     BACKLOG,
@@ -24,6 +25,7 @@ from streaming.servers import (
     ServerError,
     ping_interval_s,
 )
+from streaming.servers.daphne_http import VisitedFactory
 from streaming.servers.daphne_sender import WatchedProtocol
 
 logger = logging.getLogger(__name__)
@@ -40,9 +42,20 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # it has no types
     costs.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, visits: Visits | None = None, **options: Any) -> None:
+        """`visits`: who may connect; None: Daphne's own HTTP, without limits."""
         super().__init__(**options)
+        self._visits = visits
         self._unchecked: list[Any] = []
+
+    @property
+    def http_factory(self) -> Any:
+        """What makes a connection's protocol: ours, whatever Daphne sets, which it does when it runs."""
+        return self._http_factory
+
+    @http_factory.setter
+    def http_factory(self, factory: Any) -> None:
+        self._http_factory = factory if self._visits is None else VisitedFactory(self, self._visits)
 
     def timeout_checker(self) -> None:
         """Check a part of the connections, and come back for the next; Daphne starts this once."""
@@ -108,6 +121,7 @@ def run(application: Application, runtime: Runtime, address: Address, ready: Rea
     """Serve until SIGTERM or SIGINT, then send the clients away and end. Raises ServerError where it cannot listen."""
     endpoints = build_endpoint_description_strings(host=address.host, port=address.port)
     server = Server(
+        visits=runtime.visits,
         application=application,
         endpoints=[f"{endpoint}:backlog={BACKLOG}" for endpoint in endpoints],
         signal_handlers=False,  # ours drain the clients first

@@ -8,21 +8,26 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.utils import is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode
 
 from streaming.delivery.eager import begin
 from streaming.delivery.sending import AsgiSend, Sender, SteppingSender
+from streaming.limits.frames import FAREWELL_S, REASON, FrameBudget
+from streaming.limits.visits import Visit
 from streaming.servers.internals import Door, needs
 from streaming.servers.socket_sender import SocketSender
 
 
 class WatchedProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, which tells the connection's sender what happens to the socket.
+    """uvicorn's protocol, which tells the connection's sender what happens to the socket, and measures what comes.
 
     asyncio's transports, uvloop's too, try to write at once, call `pause_writing` where more than the limit is left,
     and `connection_lost` before they close the socket (asyncio.BaseProtocol).
     """
 
     sender: "UvicornSender | None" = None
+    visit: Visit | None = None
+    _budget: FrameBudget | None = None
 
     def pause_writing(self) -> None:
         """The transport keeps something."""
@@ -42,11 +47,36 @@ class WatchedProtocol(WebSocketsSansIOProtocol):
             self.sender.lose()
             self.sender = None  # which knows this protocol
         super().connection_lost(exc)
+        if self.visit is not None:
+            self.visit.end()
 
     def data_received(self, data: bytes) -> None:
-        """What has come may have made the server say goodbye."""
-        super().data_received(data)
+        """Look at as much as the client may send; it may have made the server say goodbye."""
+        if not self.handshake_initiated:  # the handshake itself
+            super().data_received(data)
+            return
+        if self._budget is None:
+            self._budget = FrameBudget()
+        allowed = self._budget.spend(len(data))
+        super().data_received(data if allowed == len(data) else data[:allowed])
+        if allowed < len(data):
+            self._cut_off()
         self._look()
+
+    def _cut_off(self) -> None:
+        """Read nothing more of a client that sends too much, say why (1008), and end the connection."""
+        self.read_paused = False  # nobody resumes it
+        self.transport.pause_reading()
+        if not self.handshake_complete:
+            self.transport.abort()
+        elif not self.close_sent and not self.transport.is_closing():
+            self.queue.put_nowait(
+                {"type": "websocket.disconnect", "code": CloseCode.POLICY_VIOLATION, "reason": REASON}
+            )
+            self.conn.fail(CloseCode.POLICY_VIOLATION, REASON)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            self.close_timer = self.loop.call_later(FAREWELL_S, self.transport.abort)
 
     def keepalive_timeout(self) -> None:
         """The server says goodbye."""
@@ -100,6 +130,7 @@ class UvicornDoor(Door):
     expected = (
         needs(WebSocketsSansIOProtocol, "transport", "close_sent", "keepalive_timeout"),
         needs(WebSocketsSansIOProtocol, "pause_writing", "resume_writing", "connection_lost", "data_received"),
+        needs(WebSocketsSansIOProtocol, "handshake_initiated", "handshake_complete", "read_paused", "close_timer"),
     )
 
     def make_sender(self, send: AsgiSend) -> Sender:

@@ -4,6 +4,7 @@ import logging
 import signal
 import socket
 import sys
+from functools import partial
 
 import uvicorn
 from django.conf import settings
@@ -19,6 +20,7 @@ from streaming.servers import (
     ServerError,
     ping_interval_s,
 )
+from streaming.servers.uvicorn_http import VisitedProtocol
 from streaming.servers.uvicorn_sender import WatchedProtocol
 
 logger = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ def run(application: Application, runtime: Runtime, address: Address, ready: Rea
         host=address.host,
         port=address.port,
         backlog=BACKLOG,
+        http=partial(VisitedProtocol, runtime.visits),  # type: ignore[arg-type]  # made once for each connection
         ws=WatchedProtocol,
         ws_per_message_deflate=False,  # compressing for each client costs more than it saves on 600 bytes
         ws_max_size=settings.STREAM_LARGEST_MESSAGE,
