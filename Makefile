@@ -13,7 +13,7 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
 
-.PHONY: serve demo setup test faults simulate soak bench bench-history bench-resume bench-report hooks lock format
+.PHONY: serve demo setup test faults simulate soak bench bench-history bench-resume bench-abuse bench-report hooks lock format
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -70,6 +70,10 @@ bench-history: .venv/installed
 
 bench-resume: .venv/installed
 	@$(BIN)/python -m benchmarks.resume $(RESUME_ARGS)
+
+bench-abuse: .venv/installed-dev
+	@.ci/install-tools
+	@$(BIN)/python -m benchmarks.abuse
 
 bench-report: .venv/installed-bench
 	@$(BIN)/python -m benchmarks.report

@@ -13,6 +13,7 @@ from streaming.delivery.origin import OriginMiddleware  # noqa: E402
 from streaming.delivery.routing import make_websocket_urlpatterns  # noqa: E402
 from streaming.lifespan import Lifespan, start_with_reactor  # noqa: E402
 from streaming.limits.bodies import BodyLimit  # noqa: E402
+from streaming.limits.counter import Counter  # noqa: E402
 from streaming.limits.reserve import Reserve  # noqa: E402
 from streaming.runtime import Runtime  # noqa: E402
 from streaming.web.provide import ProvideRuntime  # noqa: E402
@@ -21,13 +22,13 @@ from streaming.web.slow_readers import SlowReaders  # noqa: E402
 runtime = Runtime()
 application = ProtocolTypeRouter(
     {
-        "http": Reserve(SlowReaders(BodyLimit(ProvideRuntime(http, runtime))), runtime.visits.reserved),
-        "websocket": Reserve(
-            OriginMiddleware(
+        "http": Reserve(SlowReaders(BodyLimit(Counter(ProvideRuntime(http, runtime)))), runtime.visits.reserved),
+        "websocket": OriginMiddleware(
+            Reserve(
                 URLRouter(make_websocket_urlpatterns(runtime.hub, runtime.start, runtime.gate, runtime.link_gate)),
-                settings.STREAM_ALLOWED_ORIGINS,
+                runtime.visits.reserved,
             ),
-            runtime.visits.reserved,
+            settings.STREAM_ALLOWED_ORIGINS,
         ),
         "lifespan": Lifespan(runtime),
     }

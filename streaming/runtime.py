@@ -26,6 +26,7 @@ from streaming.delivery.doorkeeper import Doorkeeper
 from streaming.delivery.hub import Hub
 from streaming.garbage import GarbageCollection, tune_garbage_collection
 from streaming.limits.places import Places, count_places
+from streaming.limits.queue import Queue
 from streaming.limits.visits import Visits
 from streaming.loop_lag import LoopLag
 from streaming.past import Past
@@ -40,6 +41,9 @@ from streaming.publishing.sequence import Head
 logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+#: Ranges of history that are read at once for those who ask over HTTP (each may take some megabytes), and how many may
+#: wait for it.
+READ_AT_ONCE, READING_WAIT = 3, 40
 #: Seconds after which work that fails counts as having run well: that failure is a new one.
 RAN_WELL_S = 60.0
 
@@ -132,6 +136,7 @@ class Runtime:
                 0 if settings.TRUSTED_PROXIES else settings.CONNECTIONS_PER_ADDRESS,
             )
         )
+        self.reading_history = Queue(READ_AT_ONCE, READING_WAIT)  # for whoever asks over HTTP
         self.checks = Checks()
         self.lag = LoopLag()
         self.started_at: float | None = None  # on the loop's clock

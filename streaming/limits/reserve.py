@@ -18,14 +18,14 @@ class Reserve:
 
     def __init__(self, application: Application, reserved: Container[Peer]) -> None:
         """`reserved`: the peers of connections that were accepted when only the reserve was left."""
-        self._application = application
+        self.application = application
         self._reserved = reserved
 
     def __call__(self, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
         """As ASGI; nothing awaits here, for whatever does stays in memory as long as a connection."""
         client = scope.get("client")
         if client is None or tuple(client) not in self._reserved or scope["path"].startswith(SERVED):
-            return self._application(scope, receive, send)
+            return self.application(scope, receive, send)
         return refuse(scope, receive, send)
 
 

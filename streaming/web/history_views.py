@@ -24,6 +24,7 @@ from metrics.history.response import answer_with, format_for_files
 from metrics.models import SnapshotRecord, SourceSwitch
 from metrics.snapshot import to_ms
 from streaming.delivery.sharing import show_frame
+from streaming.limits.queue import QueueFullError
 from streaming.web.admission import admits
 from streaming.web.history_query import BadQueryError, HistoryQuery, parse_query
 from streaming.web.provide import runtime_of
@@ -56,7 +57,21 @@ async def latest(request: HttpRequest, viewer: Viewer) -> HttpResponseBase:
 async def history(request: HttpRequest, viewer: Viewer) -> HttpResponseBase:
     """Snapshots or summaries of a range of time, and the switches of sources in it (see docs/http.md)."""
     try:
-        return await sync_to_async(answer)(request, viewer)
+        async with runtime_of(request).reading_history:
+            return await sync_to_async(answer_or_refuse)(request, viewer)
+    except QueueFullError:
+        words = f"Too many ask for history at once. Ask again in {RETRY_AFTER_S} s."
+        return JsonResponse({"error": words}, status=503, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+def answer_or_refuse(request: HttpRequest, viewer: Viewer) -> HttpResponseBase:
+    """The answer to what is asked for, or why there is none (blocking).
+
+    Raises nothing of that: what goes from a thread to the loop as an exception takes with it all that was read (half a
+    megabyte for each export that was refused), until garbage is collected.
+    """
+    try:
+        return answer(request, viewer)
     except BadQueryError as error:
         return JsonResponse({"error": str(error)}, status=400)
     except TooManyExportsError as error:
