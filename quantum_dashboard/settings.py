@@ -117,8 +117,9 @@ SESSION_IDLE: timedelta = read_duration("SESSION_IDLE", timedelta(hours=12))
 SESSION_LIFETIME: timedelta = read_duration("SESSION_LIFETIME", timedelta(days=7))
 # Who must have a second factor: none, staff or all.
 REQUIRE_MFA: str = env.str("REQUIRE_MFA", default="none", validate=validate.OneOf(["none", "staff", "all"]))
-# How many proxies of yours are in front (nginx: 1), so that limits count the clients' addresses, not theirs.
-TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", default=0, validate=validate.Range(0, 10))
+# How many proxies of yours are in front (nginx: 1), so that limits count the clients' addresses, not theirs. Unset:
+# none, except that where HTTPS is on one is taken to do it, whose X-Forwarded-Proto counts.
+CHOSEN_PROXIES: int | None = env.int("TRUSTED_PROXIES", default=None, validate=validate.Range(0, 10))
 # The mail server that sends links to reset passwords: submission://user:password@host:587 (encrypted by STARTTLS),
 # smtp://user:password@host:465?ssl=true (from the start), smtp://localhost (not at all). Unset: they go to the log.
 EMAIL: dict[str, Any] = env.dj_email_url("EMAIL_URL", default="console:")
@@ -204,6 +205,7 @@ if OIDC_SERVER_URL and not OIDC_CLIENT_ID:
     raise ImproperlyConfigured("OIDC_CLIENT_ID is not set: it is what the provider at OIDC_SERVER_URL knows us as.")
 if SESSION_IDLE.total_seconds() < 120:
     raise ImproperlyConfigured("SESSION_IDLE must be two minutes or more: use is noted once a minute.")
+TRUSTED_PROXIES = CHOSEN_PROXIES or 0
 ACCESS, ACCESS_REASON = decide_mode(CHOSEN_ACCESS, ALLOWED_HOSTS)
 STREAM_REPLAY = count_replay(STREAM_REPLAY_TEXT, STREAM_INTERVAL)
 
@@ -391,7 +393,7 @@ SECURE_REDIRECT_EXEMPT = [r"^stream/health"]  # monitors ask the process itself,
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 # Whether all subdomains are HTTPS only, for ever, is for their owner to say, not for one application on them.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and CHOSEN_PROXIES != 0 else None
 X_FRAME_OPTIONS = "DENY"
 # Pages load what this site serves and talk to this site ('self' covers its WebSocket); nothing inline, nothing framed.
 CONTENT_SECURITY_POLICY = {
@@ -423,17 +425,14 @@ LOGGING: dict[str, Any] = {
         }
     },
     "filters": {
-        "once_per_minute": {"()": "streaming.log_filters.OncePerMinute"},
         "no_503": {"()": "streaming.log_filters.SaidElsewhere"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "streaming.log_noise.NoiseHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "django.request": {"filters": ["no_503"]},
         "django.channels.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "channels_redis.pubsub": {"filters": ["once_per_minute"]},  # while Redis is away: a traceback every second
-        "uvicorn.error": {"filters": ["once_per_minute"]},  # a client's bad UTF-8: a traceback each time
         "access": {"level": LOG_LEVEL},
         "metrics": {"level": LOG_LEVEL},
         "streaming": {"level": LOG_LEVEL},

@@ -41,7 +41,7 @@ LINES = {
         {"admin", "management"},
     ],
     "streaming": [
-        {"wire", "contract", "checks", "garbage", "loop_lag", "ending", "reasons", "apps", "log_filters"},
+        {"wire", "contract", "checks", "garbage", "loop_lag", "ending", "reasons", "apps", "log_filters", "log_noise"},
         {"ledger"},
         {"publishing", "delivery", "roamers"},
         {"past"},

@@ -23,7 +23,7 @@ from metrics.reading import Problem, Reading
 
 logger = logging.getLogger(__name__)
 
-#: What Redis answered for one key: its first MOST_BYTES bytes and one more, where there is one, which no value has; None
+#: What Redis answered for a key: its first MOST_BYTES bytes, and one more where there is one, which no value has. None
 #: where there is no such key, an error where it holds another type.
 Answer = bytes | Exception | None
 
