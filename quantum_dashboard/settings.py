@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, EnvValidationError, ValidationError, validate
 from redis.connection import parse_url as parse_redis_url
 
+from access.exposure import explain_exposed_debug, explain_weak_key
 from access.mode import Mode, decide_mode
 from quantum_dashboard import __version__
+from quantum_dashboard.content_policy import SECURITY_HEADERS, make_policy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # The dashboard's own version.
@@ -36,6 +37,7 @@ for name in (
     "ACCESS",
     "AUDIT_LOG",
     "EMAIL_URL",
+    "CSP_REPORT_URL",
     "OIDC_SERVER_URL",
 ):
     if os.environ.get(name) == "":  # set to nothing, as deployment tools do, means not set
@@ -99,7 +101,7 @@ def currency_code(text: str) -> None:
 
 # Development mode: tracebacks in the browser and a built-in SECRET_KEY. Never in production.
 DEBUG: bool = env.bool("DEBUG", default=False)
-# Signs sessions. Required unless DEBUG; `make serve` writes a random one into .env.
+# Signs sessions. Required unless DEBUG, 32 random characters at least; `make serve` writes one into .env.
 SECRET_KEY: str = env.str("SECRET_KEY", default="")
 # Host names this site answers to. The default suits a server on this machine only.
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -134,6 +136,8 @@ OIDC_NAME: str = env.str("OIDC_NAME", default="single sign-on")
 OIDC_GROUP: str = env.str("OIDC_GROUP", default="")
 # Served over HTTPS (by nginx, say): secure cookies, HSTS, redirects from http.
 HTTPS: bool = env.bool("HTTPS", default=False)
+# Where browsers report what the pages' policy forbade them (Content-Security-Policy): an address that takes them.
+CSP_REPORT_URL: str | None = env.str("CSP_REPORT_URL", default=None, validate=address_of_server)
 # Where rows are kept: sqlite:///path or postgres://user:password@host:port/name. What waits for an SQLite file that
 # somebody else has locked gives up after 5 seconds; sqlite:///path?timeout=60 after 60.
 DATABASE: dict[str, Any] = env.dj_db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
@@ -199,6 +203,11 @@ if not SECRET_KEY:
         )
     SECRET_KEY = "development-only-" + "0" * 40
 
+elif not DEBUG and (weakness := explain_weak_key(SECRET_KEY)):
+    raise ImproperlyConfigured(weakness)
+if DEBUG and (exposure := explain_exposed_debug(ALLOWED_HOSTS)):
+    raise ImproperlyConfigured(exposure)
+
 if "EMAIL_BACKEND" not in EMAIL:  # taken for mail without encryption otherwise
     raise ImproperlyConfigured("EMAIL_URL: use submission://user:password@host:587, or smtp://host.")
 if OIDC_SERVER_URL and not OIDC_CLIENT_ID:
@@ -239,7 +248,7 @@ MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     # Pads each answer at random, and Django's CSRF tokens differ each time: compressing gives nothing away (BREACH).
     "quantum_dashboard.compression.CompressionMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "quantum_dashboard.security_headers.ContentPolicy",
     "access.people.activity.SessionActivity",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -394,26 +403,11 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 # Whether all subdomains are HTTPS only, for ever, is for their owner to say, not for one application on them.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and CHOSEN_PROXIES != 0 else None
-X_FRAME_OPTIONS = "DENY"
-# Pages load what this site serves and talk to this site ('self' covers its WebSocket); nothing inline, nothing framed.
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:"],  # the favicon that shows the state
-        "connect-src": [SELF],
-        "manifest-src": [SELF],
-        "worker-src": [SELF],
-        "base-uri": [NONE],
-        # The admin's forms and the login; a login's redirect to the provider counts as well.
-        "form-action": [
-            SELF,
-            *([f"{urlsplit(OIDC_SERVER_URL).scheme}://{urlsplit(OIDC_SERVER_URL).netloc}"] if OIDC_SERVER_URL else []),
-        ],
-        "frame-ancestors": [NONE],
-    }
-}
+SECURE_REFERRER_POLICY = SECURITY_HEADERS["Referrer-Policy"]
+SECURE_CROSS_ORIGIN_OPENER_POLICY = SECURITY_HEADERS["Cross-Origin-Opener-Policy"]
+DEFAULT_EXCEPTION_REPORTER = "quantum_dashboard.error_report.DiscreetReporter"
+X_FRAME_OPTIONS = SECURITY_HEADERS["X-Frame-Options"]
+CONTENT_SECURITY_POLICY = make_policy(OIDC_SERVER_URL, CSP_REPORT_URL)
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -441,7 +435,7 @@ LOGGING: dict[str, Any] = {
 if AUDIT_LOG:
     LOGGING["formatters"]["as_it_is"] = {"format": "%(message)s"}
     LOGGING["handlers"]["audit"] = {
-        "class": "logging.handlers.WatchedFileHandler",  # log rotation may move it away
+        "class": "streaming.log_filters.PrivateFileHandler",
         "filename": AUDIT_LOG,
         "formatter": "as_it_is",
         "delay": True,

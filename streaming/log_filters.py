@@ -4,9 +4,14 @@ Libraries log addresses; those of share links, and a token that somebody put int
 """
 
 import logging
+import os
 import re
 from http import HTTPStatus
+from io import TextIOWrapper
+from logging.handlers import WatchedFileHandler
 from typing import Final
+
+from metrics.private_files import keep_private
 
 #: What lets in whoever reads it: what follows the group stays out of logs.
 SECRETS: Final = re.compile(r"(/share/|qtd_)[A-Za-z0-9_%-]+")
@@ -18,6 +23,16 @@ class DiscreetFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         return SECRETS.sub(r"\1…", super().format(record))
+
+
+class PrivateFileHandler(WatchedFileHandler):
+    """Writes to a file that only its owner reads; log rotation may move it away."""
+
+    def _open(self) -> TextIOWrapper:
+        """Open the file, whoever made it, or make it."""
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        keep_private(self.baseFilename)
+        return open(descriptor, self.mode, encoding=self.encoding, errors=self.errors)  # type: ignore[return-value]
 
 
 class SaidElsewhere(logging.Filter):

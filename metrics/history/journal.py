@@ -137,7 +137,7 @@ class Journal:
 
     def _begin_file(self) -> None:
         """Open the next file. Raises OSError."""
-        self._folder.mkdir(exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         path = self._folder / f"{os.getpid()}-{time.time_ns()}.jsonl"
         hidden = path.with_suffix(".new")  # nobody looks at it before it is locked
         descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)

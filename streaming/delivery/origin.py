@@ -9,10 +9,12 @@ from collections.abc import Coroutine
 from typing import Any
 from urllib.parse import urlparse
 
-from channels.security.websocket import OriginValidator, WebsocketDenier
+from channels.security.websocket import OriginValidator
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from twisted.internet.interfaces import ISSLTransport
+
+from streaming.delivery.refusal import refuse
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ class OriginMiddleware(OriginValidator):
     def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Coroutine[Any, Any, None]:
         """Return what serves the connection instead of awaiting it: whatever awaits stays in memory with it."""
         is_let_in = self.lets_in(scope, is_encrypted=is_encrypted(scope, send))
-        application = self.application if is_let_in else WebsocketDenier()
+        application = self.application if is_let_in else refuse
         serving: Coroutine[Any, Any, None] = application(scope, receive, send)
         return serving
 
