@@ -1,4 +1,4 @@
-"""Keeps files to their owner: whoever else has a login on this machine reads neither positions nor sessions from them."""
+"""Keeps files to their owner: who else has a login on this machine reads neither positions nor sessions from them."""
 
 import os
 from contextlib import suppress

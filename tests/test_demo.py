@@ -31,6 +31,7 @@ def test_the_demo_shows_data_that_moves_and_leaves_nothing_behind(tmp_path: Path
         demo.spawn()
         try:
             demo.said("Port .* is taken")
+            demo.said("The admin's user is admin.*; the password: \\S{12,}", patience_s=60)
             demo.said("First staff user: admin", patience_s=60)
             address = demo.said(r"Dashboard +http://127\.0\.0\.1:\d+/", patience_s=60)
             server = Server(tmp_path)
