@@ -7,6 +7,7 @@
 # make faults  breaks everything that can break, about 15 minutes (docs/faults.md)
 # make soak    runs one server for 30 minutes with clients that come and go
 # make simulate  draws 100,000 disasters and runs the stream through them (docs/simulation.md; SEED=…, SCHEDULES=…)
+# make fuzz    throws at each parser, and at both servers, what nobody has thought of, for minutes (docs/security.md)
 # make hooks   has git run the quick checks before each commit, mypy before each push (CONTRIBUTING.md)
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
 
-.PHONY: serve demo setup test faults simulate soak bench bench-history bench-resume bench-report hooks lock format sbom audit
+.PHONY: serve demo setup test faults simulate soak bench bench-history bench-resume bench-report hooks lock format fuzz sbom audit
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -62,6 +63,10 @@ SCHEDULES ?= 100000
 simulate: .venv/installed-dev .env
 	@$(BIN)/python -m tests.simulation --schedules $(SCHEDULES) --seed "$(or $(SEED),$(shell date +%s))"
 
+FUZZ_FACTOR ?= 50
+fuzz: .venv/installed-dev .env staticfiles/staticfiles.json
+	@FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/pytest -n 2 --timeout 1800 tests/test_fuzz_parsers.py tests/test_fuzz_servers.py
+
 .venv/installed-bench: benchmarks/requirements.lock .venv/installed
 	$(BIN)/python $(INSTALL) benchmarks/requirements.lock
 	@touch $@
@@ -96,7 +101,8 @@ build/audit/installed: requirements-audit.lock
 	@touch $@
 
 sbom: .venv/installed build/audit/installed
-	@build/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o build/sbom.json $(BIN)/python
+	@PYTHONWARNINGS=ignore build/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		-o build/sbom.json $(BIN)/python
 	@echo "build/sbom.json: what the dashboard is made of, in the form of CycloneDX"
 
 audit: build/audit/installed

@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from django.conf import settings
 from django.utils.html import escape
+from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter
 
 #: User and password of an address.
@@ -19,13 +20,13 @@ HIDDEN = "********"
 class DiscreetReporter(ExceptionReporter):
     """Hides what is secret wherever it stands: Django goes by settings' names, and addresses have passwords, too."""
 
-    def get_traceback_html(self) -> str:
+    def get_traceback_html(self) -> SafeString:
         """The page."""
-        return hide(super().get_traceback_html())
+        return SafeString(hide(super().get_traceback_html()))
 
-    def get_traceback_text(self) -> str:
+    def get_traceback_text(self) -> SafeString:
         """The same for programs and mails."""
-        return hide(super().get_traceback_text())
+        return SafeString(hide(super().get_traceback_text()))
 
 
 def hide(text: str) -> str:

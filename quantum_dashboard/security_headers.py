@@ -9,7 +9,8 @@ from typing import Any
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from quantum_dashboard.content_policy import REPORTS
@@ -63,7 +64,9 @@ def keep_private(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
 class ContentPolicy(CSPMiddleware):
     """django-csp's, except that the admin makes markup of texts: Django's jQuery cannot do without (Trusted Types)."""
 
-    def get_policy_parts(self, request: HttpRequest, response: HttpResponse, report_only: bool = False) -> PolicyParts:
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
         """What the policy of this answer differs in."""
         parts = super().get_policy_parts(request, response, report_only)
         if request.path_info.startswith(reverse("admin:index")):

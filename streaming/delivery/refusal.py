@@ -9,7 +9,7 @@ from django.conf import settings
 FAREWELL_S = 5.0
 
 
-async def refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
+async def refuse(scope: dict[str, Any], receive: Any, send: Any) -> Any:
     """An ASGI application that refuses. Daphne lets nobody say more than that; uvicorn takes a whole response."""
     await receive()
     if "websocket.http.response" not in scope.get("extensions", {}):
