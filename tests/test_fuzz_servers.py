@@ -70,7 +70,8 @@ def send(connection: socket.socket, said: bytes) -> None:
     """Say something, then that this is all; read until the other side says the same."""
     with suppress(ConnectionError):
         connection.sendall(said)
-        connection.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # it is closed already
+            connection.shutdown(socket.SHUT_WR)
         while connection.recv(65536):
             pass
 
