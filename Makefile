@@ -63,7 +63,7 @@ SCHEDULES ?= 100000
 simulate: .venv/installed-dev .env
 	@$(BIN)/python -m tests.simulation --schedules $(SCHEDULES) --seed "$(or $(SEED),$(shell date +%s))"
 
-FUZZ_FACTOR ?= 50
+FUZZ_FACTOR ?= 200
 fuzz: .venv/installed-dev .env staticfiles/staticfiles.json
 	@FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/pytest -n 2 --timeout 1800 tests/test_fuzz_parsers.py tests/test_fuzz_servers.py
 
