@@ -1,5 +1,6 @@
 """What would be open to others stops the start, and says what to type; errors in development mode tell no password."""
 
+import asyncio
 import re
 import secrets
 import sys
@@ -10,6 +11,7 @@ from django.test import RequestFactory
 
 from access.exposure import explain_exposed_address, explain_exposed_debug, explain_weak_key
 from quantum_dashboard.error_report import DiscreetReporter
+from quantum_dashboard.own_machine import OwnMachineOnly
 from tests.processes import free_port
 from tests.test_commands import SECRET, manage
 
@@ -69,6 +71,35 @@ def test_what_is_exposed_does_not_start(words: list[str], environment: dict[str,
     assert refused.returncode == 1
     assert re.search(why, refused.stderr, re.DOTALL), refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("server", "status"),
+    [
+        (("127.0.0.1", 8000), 200),
+        (["::1", 8000], 200),
+        (("/run/dashboard.sock", None), 200),
+        (None, 200),
+        (("10.0.0.7", 8000), 403),
+        (["2001:db8::1", 8000], 403),
+    ],
+)
+def test_development_mode_answers_this_machine_only_however_the_server_was_started(
+    server: Any, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    application = OwnMachineOnly(answer)
+    for _ in range(2):
+        asyncio.run(application({"type": "http", "server": server}, None, send))
+    assert [message["status"] for message in said if "status" in message] == [status, status]
+    assert caplog.text.count("DEBUG is on") == (status == 403)
 
 
 PASSWORDS = ("p4ss-of-redis", "p4ss-of-metrics", "p4ss/of&postgres", "p4ss-of-mail", "p4ss-of-oidc")
