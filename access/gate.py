@@ -16,6 +16,7 @@ from django.db import Error as DatabaseError
 
 from access.credentials import Credential
 from access.lookup import LINK_ENDED, SIGN_IN_AGAIN, Found, look_up, note_used
+from access.people.sessions import purge_some
 from access.viewer import Admission, RefusedError
 from metrics.database_thread import DatabaseThread
 
@@ -27,6 +28,8 @@ PATIENCE_S = 3.0
 REMEMBERED = 1000
 #: Seconds after which somebody without a connection is asked for again.
 FRESH_S = 60.0
+#: Seconds between two steps of deleting sessions that have ended.
+PAUSE_S = 0.05
 
 
 class Gate:
@@ -202,6 +205,16 @@ class Gate:
                 await self._thread.ask(lambda: note_used(tokens, sessions))
         except (TimeoutError, OSError, DatabaseError) as error:
             logger.debug("What was used last cannot be written: %s", error)
+
+    async def purge_sessions(self) -> None:
+        """Delete the sessions that have ended, however many: between two pieces, others' questions are answered."""
+        try:
+            are_left = True
+            while are_left:
+                are_left = await self._thread.ask(purge_some) > 0
+                await asyncio.sleep(PAUSE_S)
+        except (OSError, DatabaseError) as error:
+            logger.debug("Sessions that have ended cannot be deleted: %s", error)
 
     def close(self) -> None:
         """Ask nothing more; who waits for an answer is told that there is none."""

@@ -18,7 +18,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import Error as DatabaseError
 from django.db.models import Q
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -83,6 +83,7 @@ def connect() -> None:
         signal.connect(partial(note_account, about=about), dispatch_uid=f"record {about}", weak=False)
     post_save.connect(note_admin, sender=LogEntry, dispatch_uid="record")
     post_delete.connect(note_deletion, sender=get_user_model(), dispatch_uid="record")
+    m2m_changed.connect(note_membership, sender=get_user_model().groups.through, dispatch_uid="record")
     post_save.connect(note_token, sender=AccessToken, dispatch_uid="record")
     post_save.connect(note_link, sender=ShareLink, dispatch_uid="record")
 
@@ -135,6 +136,13 @@ def note_admin(instance: Any, created: bool, **_: Any) -> None:
         about = f"{DONE.get(instance.action_flag, 'changed')} {kind or 'something'} {instance.object_repr}"
         change = instance.get_change_message()
         note(Event.CHANGED, instance.user.get_username(), f"{about}: {change}".removesuffix(": "))
+
+
+def note_membership(instance: Any, action: str, reverse: bool, **_: Any) -> None:
+    """A user was put into groups, or taken out. Who did it stands in what the admin notes."""
+    if action in {"post_add", "post_remove", "post_clear"} and not reverse:
+        groups = ", ".join(sorted(instance.groups.values_list("name", flat=True))) or "none"
+        note(Event.CHANGED, "", f"user {instance.get_username()} is in the groups: {groups}")
 
 
 def note_deletion(instance: Any, **_: Any) -> None:

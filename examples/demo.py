@@ -7,6 +7,7 @@ touched. AI and Portfolio are read from Redis, as in production; the system's nu
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -132,11 +133,14 @@ def main() -> None:
         own = {"DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", "METRICS_REDIS_URL": url, "REDIS_URL": ""}
         os.environ.update({**DEFAULTS, **os.environ, **own, "STREAM_JOURNAL": ""})
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quantum_dashboard.settings")
+        password = secrets.token_urlsafe(12)
+        os.environ.update(DJANGO_SUPERUSER_USERNAME="admin", DJANGO_SUPERUSER_PASSWORD=password)
         choose_redis()
         producer = parts.enter_context(running(sys.executable, "examples/producer.py", "--url", url))
         print(
             "AI and Portfolio come from a Redis of the demo's own, which examples/producer.py fills with numbers that "
             "it makes up.\nThe dashboard cannot know that, and shows them as it will show yours.\n"
+            f"The admin's user is admin, for as long as the demo runs; the password: {password}\n"
             f"Watch it: {BIN / 'redis-cli'} -p {redis_port} monitor\n"
             "Ctrl-C ends all of it and leaves nothing behind."
             + ("" if can_listen(port) else f"\nPort {port} is taken; the demo takes another one."),

@@ -7,12 +7,14 @@ from metrics.catalogue import InvalidValueError, Metric
 # Narrower than float(): no "nan", "inf", "1_000", digits of other scripts or hexadecimal.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 LONGEST = 64  # characters; longer than any number or text a metric can have
+#: The same in bytes of UTF-8: whoever fetches one more than these knows that it is too big, however big it is.
+MOST_BYTES = 4 * LONGEST
 
 
 def parse_text(raw: bytes | str) -> str:
     """Return `raw` as a text without surrounding white space; raises InvalidValueError where it is not short UTF-8."""
-    if len(raw) > 4 * LONGEST:
-        raise InvalidValueError(f"{len(raw)} bytes long")
+    if len(raw) > MOST_BYTES:
+        raise InvalidValueError(f"too big: more than {MOST_BYTES} bytes")
     try:
         return (raw.decode() if isinstance(raw, bytes) else raw).strip()
     except UnicodeDecodeError:

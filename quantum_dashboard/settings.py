@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, EnvValidationError, ValidationError, validate
 from redis.connection import parse_url as parse_redis_url
 
+from access.exposure import explain_exposed_debug, explain_weak_key
 from access.mode import Mode, decide_mode
 from quantum_dashboard import __version__
+from quantum_dashboard.content_policy import SECURITY_HEADERS, make_policy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # The dashboard's own version.
@@ -36,6 +37,7 @@ for name in (
     "ACCESS",
     "AUDIT_LOG",
     "EMAIL_URL",
+    "CSP_REPORT_URL",
     "OIDC_SERVER_URL",
 ):
     if os.environ.get(name) == "":  # set to nothing, as deployment tools do, means not set
@@ -99,7 +101,7 @@ def currency_code(text: str) -> None:
 
 # Development mode: tracebacks in the browser and a built-in SECRET_KEY. Never in production.
 DEBUG: bool = env.bool("DEBUG", default=False)
-# Signs sessions. Required unless DEBUG; `make serve` writes a random one into .env.
+# Signs sessions. Required unless DEBUG, 32 random characters at least; `make serve` writes one into .env.
 SECRET_KEY: str = env.str("SECRET_KEY", default="")
 # Host names this site answers to. The default suits a server on this machine only.
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -117,8 +119,9 @@ SESSION_IDLE: timedelta = read_duration("SESSION_IDLE", timedelta(hours=12))
 SESSION_LIFETIME: timedelta = read_duration("SESSION_LIFETIME", timedelta(days=7))
 # Who must have a second factor: none, staff or all.
 REQUIRE_MFA: str = env.str("REQUIRE_MFA", default="none", validate=validate.OneOf(["none", "staff", "all"]))
-# How many proxies of yours are in front (nginx: 1), so that limits count the clients' addresses, not theirs.
-TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", default=0, validate=validate.Range(0, 10))
+# How many proxies of yours are in front (nginx: 1), so that limits count the clients' addresses, not theirs. Unset:
+# none, except that where HTTPS is on one is taken to do it, whose X-Forwarded-Proto counts.
+CHOSEN_PROXIES: int | None = env.int("TRUSTED_PROXIES", default=None, validate=validate.Range(0, 10))
 # How many connections each process has open at most (0: as many as it may open files), and of one address (0: of any
 # number; behind a proxy, which is one address, it is for the proxy to count).
 CONNECTIONS: int = env.int("CONNECTIONS", default=0, validate=validate.Range(0, 1_000_000))
@@ -137,6 +140,8 @@ OIDC_NAME: str = env.str("OIDC_NAME", default="single sign-on")
 OIDC_GROUP: str = env.str("OIDC_GROUP", default="")
 # Served over HTTPS (by nginx, say): secure cookies, HSTS, redirects from http.
 HTTPS: bool = env.bool("HTTPS", default=False)
+# Where browsers report what the pages' policy forbade them (Content-Security-Policy): an address that takes them.
+CSP_REPORT_URL: str | None = env.str("CSP_REPORT_URL", default=None, validate=address_of_server)
 # Where rows are kept: sqlite:///path or postgres://user:password@host:port/name. What waits for an SQLite file that
 # somebody else has locked gives up after 5 seconds; sqlite:///path?timeout=60 after 60.
 DATABASE: dict[str, Any] = env.dj_db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
@@ -202,12 +207,18 @@ if not SECRET_KEY:
         )
     SECRET_KEY = "development-only-" + "0" * 40
 
+elif not DEBUG and (weakness := explain_weak_key(SECRET_KEY)):
+    raise ImproperlyConfigured(weakness)
+if DEBUG and (exposure := explain_exposed_debug(ALLOWED_HOSTS)):
+    raise ImproperlyConfigured(exposure)
+
 if "EMAIL_BACKEND" not in EMAIL:  # taken for mail without encryption otherwise
     raise ImproperlyConfigured("EMAIL_URL: use submission://user:password@host:587, or smtp://host.")
 if OIDC_SERVER_URL and not OIDC_CLIENT_ID:
     raise ImproperlyConfigured("OIDC_CLIENT_ID is not set: it is what the provider at OIDC_SERVER_URL knows us as.")
 if SESSION_IDLE.total_seconds() < 120:
     raise ImproperlyConfigured("SESSION_IDLE must be two minutes or more: use is noted once a minute.")
+TRUSTED_PROXIES = CHOSEN_PROXIES or 0
 ACCESS, ACCESS_REASON = decide_mode(CHOSEN_ACCESS, ALLOWED_HOSTS)
 STREAM_REPLAY = count_replay(STREAM_REPLAY_TEXT, STREAM_INTERVAL)
 
@@ -241,7 +252,7 @@ MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     # Pads each answer at random, and Django's CSRF tokens differ each time: compressing gives nothing away (BREACH).
     "quantum_dashboard.compression.CompressionMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "quantum_dashboard.security_headers.ContentPolicy",
     "access.people.activity.SessionActivity",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -395,27 +406,12 @@ SECURE_REDIRECT_EXEMPT = [r"^stream/health"]  # monitors ask the process itself,
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 # Whether all subdomains are HTTPS only, for ever, is for their owner to say, not for one application on them.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
-X_FRAME_OPTIONS = "DENY"
-# Pages load what this site serves and talk to this site ('self' covers its WebSocket); nothing inline, nothing framed.
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:"],  # the favicon that shows the state
-        "connect-src": [SELF],
-        "manifest-src": [SELF],
-        "worker-src": [SELF],
-        "base-uri": [NONE],
-        # The admin's forms and the login; a login's redirect to the provider counts as well.
-        "form-action": [
-            SELF,
-            *([f"{urlsplit(OIDC_SERVER_URL).scheme}://{urlsplit(OIDC_SERVER_URL).netloc}"] if OIDC_SERVER_URL else []),
-        ],
-        "frame-ancestors": [NONE],
-    }
-}
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and CHOSEN_PROXIES != 0 else None
+SECURE_REFERRER_POLICY = SECURITY_HEADERS["Referrer-Policy"]
+SECURE_CROSS_ORIGIN_OPENER_POLICY = SECURITY_HEADERS["Cross-Origin-Opener-Policy"]
+DEFAULT_EXCEPTION_REPORTER = "quantum_dashboard.error_report.DiscreetReporter"
+X_FRAME_OPTIONS = SECURITY_HEADERS["X-Frame-Options"]
+CONTENT_SECURITY_POLICY = make_policy(OIDC_SERVER_URL, CSP_REPORT_URL)
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -427,17 +423,14 @@ LOGGING: dict[str, Any] = {
         }
     },
     "filters": {
-        "once_per_minute": {"()": "streaming.log_filters.OncePerMinute"},
         "no_503": {"()": "streaming.log_filters.SaidElsewhere"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "streaming.log_noise.NoiseHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "django.request": {"filters": ["no_503"]},
         "django.channels.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "channels_redis.pubsub": {"filters": ["once_per_minute"]},  # while Redis is away: a traceback every second
-        "uvicorn.error": {"filters": ["once_per_minute"]},  # a client's bad UTF-8: a traceback each time
         "access": {"level": LOG_LEVEL},
         "metrics": {"level": LOG_LEVEL},
         "streaming": {"level": LOG_LEVEL},
@@ -446,7 +439,7 @@ LOGGING: dict[str, Any] = {
 if AUDIT_LOG:
     LOGGING["formatters"]["as_it_is"] = {"format": "%(message)s"}
     LOGGING["handlers"]["audit"] = {
-        "class": "logging.handlers.WatchedFileHandler",  # log rotation may move it away
+        "class": "streaming.log_filters.PrivateFileHandler",
         "filename": AUDIT_LOG,
         "formatter": "as_it_is",
         "delay": True,

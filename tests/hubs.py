@@ -24,7 +24,12 @@ class RuntimeClient(AsyncClient):
 
     def _base_scope(self, **request: Any) -> dict[str, Any]:
         scope: dict[str, Any] = super()._base_scope(**request)  # type: ignore[misc]  # left out by the stubs
-        return {**scope, "runtime": self._runtime}
+        query = scope.get("query_string", b"")  # bytes, as servers have it; Django's client says a text
+        return {
+            **scope,
+            "query_string": query.encode() if isinstance(query, str) else query,
+            "runtime": self._runtime,
+        }
 
 
 def make_frame(number: int, previous: int | None = None, *, term: int = 1, text: str = "") -> Frame:

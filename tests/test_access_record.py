@@ -99,6 +99,30 @@ def test_a_change_in_the_admin_is_told_and_outlives_its_user(server: Server) -> 
     find(server, "admin", "changed", "added .*user leaver")
 
 
+def test_what_is_set_and_who_is_in_which_group_is_told(server: Server) -> None:
+    session = AdminSession(server)
+    session.get("/admin/metrics/datasource/2/change/")
+    session.post("/admin/metrics/datasource/2/change/", max_age_s="45", use_fallbacks="on")
+    find(server, "admin", "changed", "AI.*[Mm]ax")
+    session.get("/admin/auth/user/add/")
+    session.post("/admin/auth/user/add/", username="riser", password1=PASSWORD, password2=PASSWORD)
+    change = session.path
+    viewer = re.search(r'<option value="(\d+)"[^>]*>Viewer<', session.get(change)[1])
+    assert viewer
+    session.post(
+        change, username="riser", is_active="on", groups=viewer[1], date_joined_0="2026-01-01", date_joined_1="00:00:00"
+    )
+    find(server, "", "changed", "user riser is in the groups: Viewer")
+    find(server, "admin", "changed", "riser.*Groups")
+
+
+def test_nothing_is_deleted_past_the_record(server: Server) -> None:
+    """Of several that are deleted at once Django notes none in a way that others hear."""
+    session = AdminSession(server)
+    for path in ("auth/user/", "auth/group/", "metrics/note/", "access/sharelink/", "access/accesstoken/"):
+        assert "delete_selected" not in session.get(f"/admin/{path}")[1]
+
+
 def test_an_export_is_told_with_who_and_what(server: Server) -> None:
     token = make_token(AdminSession(server), name="exporter", owner=1, scopes=["history"])
     assert server.get("/stream/history?format=csv", Authorization=f"Bearer {token}")[0] == 200

@@ -148,7 +148,7 @@ def check_history(server: Server, old: list[dict[str, object]]) -> None:
     assert rows[0]["datetime"] <= str(old[1]["datetime"])
     assert rows[-1]["fills"]
     assert rows[-1]["source_orders"] == "mock"
-    summed_up = json.loads(server.get("/stream/history?step=1")[1])["rows"]
+    summed_up = json.loads(server.get(f"/stream/history?step=0.2&from={old[0]['timestamp']}")[1])["rows"]
     assert all("fills" in row for row in summed_up)
     assert any(row["fills"]["mean"] is not None for row in summed_up if row["sources"].get("orders") == ["mock"])
 

@@ -79,7 +79,8 @@ def test_what_this_host_cannot_know_is_said() -> None:
         (b"1\n2", "'1\\n2'"),
         (b"\xff", "\\xff"),
         (ValueError("WRONGTYPE"), "not a string (a list or a hash, say)"),
-        (b"9" * 500, "9" * LONGEST_RAW + "… (500 bytes)"),
+        (b"9" * 200, "9" * LONGEST_RAW + "… (200 bytes)"),
+        (b"9" * 257, "9" * LONGEST_RAW + "… (too big: more than 256 bytes)"),
     ],
     ids=str,
 )

@@ -121,15 +121,31 @@ def test_check_stream_does_not_wait_for_ever() -> None:
 # --- serve ---
 
 
-def test_the_first_start_creates_a_staff_user_and_says_its_password_once(tmp_path: Path) -> None:
-    server = Server(tmp_path, DJANGO_SUPERUSER_PASSWORD="").start()
-    server.said(r"First staff user: admin, password: \S{12,}")
+def test_the_first_start_creates_a_staff_user_whose_password_only_the_owner_can_read(tmp_path: Path) -> None:
+    """Files of before, which everybody could read, are closed, too."""
+    from tests.admin_session import AdminSession
+
+    (tmp_path / "db.sqlite3").touch(0o644)
+    (tmp_path / "db.sqlite3-unstored").mkdir(0o755)
+    (tmp_path / "audit.jsonl").touch(0o644)
+    server = Server(tmp_path, DJANGO_SUPERUSER_PASSWORD="", AUDIT_LOG=str(tmp_path / "audit.jsonl")).start()
+    server.said(r"First staff user: admin. The password is in \S+/first-password, which only its owner can read")
     server.said(r"Admin +http://127\.0\.0\.1:\d+/admin/")
+    password = (tmp_path / "first-password").read_text().strip()
+    assert len(password) >= 12
+    AdminSession(server, "admin", password)
+    wait_until(lambda: list((tmp_path / "db.sqlite3-unstored").iterdir()))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if not path.name.endswith(".log")}
+    assert modes.pop("db.sqlite3-unstored") == 0o700
+    assert {"db.sqlite3", "db.sqlite3-wal", "db.sqlite3-shm", "audit.jsonl", "first-password"} <= set(modes)
+    assert set(modes.values()) == {0o600}, modes
     assert server.stop() == 0
+    assert password not in server.output
     again = Server(tmp_path, DJANGO_SUPERUSER_PASSWORD="").start()
     again.said("Admin ")
     assert again.stop() == 0
     assert "password" not in again.output
+    assert (tmp_path / "first-password").read_text().strip() == password
 
 
 def test_the_first_user_may_be_named_by_djangos_variables(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from tests.conftest import StartServer
 from tests.hubs import make_frame
 
 LIVE = "/stream/live"
+#: Of this site, as ALLOWED_HOSTS names it.
+HOST = (b"host", b"localhost")
 
 
 def make_application(runtime: Runtime) -> Any:
@@ -53,7 +55,7 @@ def test_channels_own_client_gets_the_newest_snapshot_then_each_new_one() -> Non
     async def scenario() -> None:
         runtime = Runtime()
         await runtime.hub.pass_on(make_frame(1, text="first"))
-        client = WebsocketCommunicator(make_application(runtime), LIVE)
+        client = WebsocketCommunicator(make_application(runtime), LIVE, headers=[HOST])
         assert await client.connect() == (True, None)
         assert await client.receive_from() == "first"
         await runtime.hub.pass_on(make_frame(2, text="second"))
@@ -71,11 +73,11 @@ def test_it_resumes_by_since_and_refuses_one_that_is_none() -> None:
         runtime = Runtime()
         for number in range(1735174460001, 1735174460004):
             await runtime.hub.pass_on(make_frame(number, text=str(number)))
-        client = WebsocketCommunicator(make_application(runtime), f"{LIVE}?since=1735174460001")
+        client = WebsocketCommunicator(make_application(runtime), f"{LIVE}?since=1735174460001", headers=[HOST])
         await client.connect()
         assert [await client.receive_from(), await client.receive_from()] == ["1735174460002", "1735174460003"]
         await client.disconnect()
-        client = WebsocketCommunicator(make_application(runtime), f"{LIVE}/?since=yesterday")
+        client = WebsocketCommunicator(make_application(runtime), f"{LIVE}/?since=yesterday", headers=[HOST])
         await client.connect()
         closing = await client.receive_output()
         assert (closing["type"], closing["code"]) == ("websocket.close", 4400)
@@ -101,7 +103,9 @@ def test_other_addresses_and_other_sites_are_refused(path: str, headers: list[tu
 def test_two_runtimes_in_one_process_are_two_streams() -> None:
     async def scenario() -> None:
         first, second = Runtime(), Runtime()
-        clients = [WebsocketCommunicator(make_application(runtime), LIVE) for runtime in (first, second)]
+        clients = [
+            WebsocketCommunicator(make_application(runtime), LIVE, headers=[HOST]) for runtime in (first, second)
+        ]
         for client in clients:
             await client.connect()
         await first.hub.pass_on(make_frame(1, text="of the first"))
@@ -116,7 +120,7 @@ def test_two_runtimes_in_one_process_are_two_streams() -> None:
 def test_a_connection_that_ends_without_a_disconnect_leaves_nothing_behind() -> None:
     async def scenario() -> None:
         runtime = Runtime()
-        client = WebsocketCommunicator(make_application(runtime), LIVE)
+        client = WebsocketCommunicator(make_application(runtime), LIVE, headers=[HOST])
         await client.connect()
         assert len(runtime.hub.clients) == 1
         client.future.cancel()  # what Daphne does to an application that takes too long to close
@@ -129,7 +133,7 @@ def test_a_connection_that_ends_without_a_disconnect_leaves_nothing_behind() -> 
 def test_nothing_but_the_scope_s_own_copy_is_let_go() -> None:
     async def scenario() -> None:
         runtime = Runtime()
-        client = WebsocketCommunicator(make_application(runtime), LIVE)
+        client = WebsocketCommunicator(make_application(runtime), LIVE, headers=[HOST])
         await client.connect()
         assert client.scope["path"] == LIVE  # the server's own is as it was
         await client.disconnect()

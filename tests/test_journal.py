@@ -193,7 +193,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_and_no_exception(tmp_path: Pat
 
 def test_a_process_that_is_killed_leaves_all_that_it_appended(tmp_path: Path) -> None:
     code = (
-        "import os, sys, time; os.environ['SECRET_KEY'] = 'x' * 50\n"
+        "import os, sys, time; os.environ['SECRET_KEY'] = 'long-enough-for-a-test-of-a-journal'\n"
         "os.environ['DJANGO_SETTINGS_MODULE'] = 'quantum_dashboard.settings'; import django; django.setup()\n"
         "from pathlib import Path; from metrics.history.journal import Journal\n"
         "from tests.test_journal import MESSAGES\njournal = Journal(Path(sys.argv[1]))\n"

@@ -21,7 +21,7 @@ APPS = {
 #: lines before its own, never from a neighbour in its line.
 LINES = {
     "metrics": [
-        {"group", "thresholds", "inquiry", "kept_connection", "ranges"},
+        {"group", "thresholds", "inquiry", "kept_connection", "ranges", "private_files"},
         {"metric"},
         {"catalogue"},
         {"database_thread", "database_errors"},
@@ -33,7 +33,7 @@ LINES = {
     ],
     "access": [
         {"mode", "share"},
-        {"viewer"},
+        {"viewer", "exposure"},
         {"credentials", "people"},
         {"models"},
         {"lookup", "announcing", "record"},
@@ -41,7 +41,8 @@ LINES = {
         {"admin", "management"},
     ],
     "streaming": [
-        {"wire", "contract", "checks", "garbage", "loop_lag", "ending", "reasons", "apps", "log_filters", "limits"},
+        {"wire", "contract", "checks", "garbage", "loop_lag", "ending", "reasons", "apps"},
+        {"log_filters", "log_noise", "limits"},
         {"ledger"},
         {"publishing", "delivery", "roamers"},
         {"past"},

@@ -2,12 +2,13 @@
 
 import itertools
 import logging
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.delivery.origin import OriginMiddleware
+from streaming.delivery.origin import OriginMiddleware, is_encrypted
 
 OWN = "127.0.0.1:8000"
 
@@ -30,7 +31,41 @@ def test_a_host_is_the_same_in_capitals() -> None:
 
 def test_programs_which_send_no_origin_are_let_in() -> None:
     assert lets_in(None)
-    assert lets_in(None, "any.example")
+    assert lets_in(None, "localhost")
+
+
+@pytest.mark.parametrize("host", ["any.example", "127.0.0.1.evil.example:8000", "", "[::1", "127.0.0.1:port", "\xff"])
+def test_nobody_is_let_in_for_another_host(host: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even a program: a proxy may pass on what is not for us."""
+    assert not lets_in(None, host)
+    assert not lets_in(f"http://{host}", host, ("*",))
+    assert "ALLOWED_HOSTS" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("https", "trusts_proxy", "scope", "is_let_in"),
+    [
+        (False, False, {}, True),
+        (True, True, {}, False),
+        (True, True, {"scheme": "ws"}, False),
+        (True, True, {"scheme": "wss"}, True),
+        (True, True, {"proto": b"https"}, True),
+        (True, True, {"proto": b"https, http"}, True),
+        (True, True, {"proto": b"http"}, False),
+        (True, True, {"proto": b"http", "scheme": "wss"}, False),
+        (True, False, {"proto": b"https"}, False),
+        (True, False, {"proto": b"http", "scheme": "wss"}, True),
+    ],
+)
+def test_where_https_is_on_nothing_is_served_without_it(
+    https: bool, trusts_proxy: bool, scope: dict[str, Any], is_let_in: bool, settings: Any
+) -> None:
+    settings.HTTPS = https
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if trusts_proxy else None
+    said = [(b"x-forwarded-proto", scope["proto"])] if "proto" in scope else []
+    headers = [(b"host", OWN.encode()), *said]
+    asked = {"type": "websocket", "headers": headers, "scheme": scope.get("scheme", "ws")}
+    assert OriginMiddleware(None, []).lets_in(asked, is_encrypted=is_encrypted(asked)) is is_let_in
 
 
 @pytest.mark.parametrize(

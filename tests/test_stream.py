@@ -1,9 +1,13 @@
 """The stream as its clients see it, from real servers."""
 
 import asyncio
+import functools
 import json
+import os
 import re
 import ssl
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from streaming.contract import find_violations
 from tests.conftest import StartServer
-from tests.processes import Server, wait_until
+from tests.processes import ROOT, Server, wait_until
 from tests.test_database_failures import ids_in
 
 
@@ -103,15 +107,21 @@ def test_however_a_server_is_started_snapshots_flow_before_the_first_request(
     assert_contract([json.dumps(message) for message in messages])
 
 
+def make_certificate(folder: Path) -> ssl.SSLContext:
+    """Write a certificate and its key for 127.0.0.1; who trusts it."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(folder / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    return trusting
+
+
 @pytest.mark.parametrize("kind", ["daphne with TLS", "uvicorn with TLS"])
 def test_what_a_server_encrypts_is_encrypted(start_server: StartServer, tmp_path: Path, kind: str) -> None:
     """Writing frames to the socket itself, as is done without TLS, would send them in the clear."""
-    authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1")
-    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
-    certificate.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+    trusting = make_certificate(tmp_path)
     server = start_server(kind)
     with connect(f"wss://127.0.0.1:{server.port}/stream/live", ssl=trusting) as connection:
         assert_contract([str(connection.recv(timeout=20)) for _ in range(3)])
@@ -141,12 +151,49 @@ def test_pages_of_other_sites_are_let_in_only_where_listed(start_server: StartSe
         else:
             with pytest.raises(InvalidStatus, match="403"):
                 server.connect(origin=origin)
-            assert str(origin) in server.output
+            assert "Refused a WebSocket from a page of 'http" in server.output
             assert "STREAM_ALLOWED_ORIGINS" in server.output
 
 
-def test_a_host_that_is_not_this_sites_own_makes_no_origin_its_own(start_server: StartServer) -> None:
+def test_a_host_that_is_not_this_sites_own_makes_no_origin_its_own(server: Server) -> None:
     """A name that somebody else points at this machine (DNS rebinding) has an equal Origin and Host."""
-    server = start_server()
-    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
-        websocket.create_connection(server.stream, host="rebound.example", origin="http://rebound.example", timeout=20)
+    for origin in ("http://rebound.example", None):
+        with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+            websocket.create_connection(
+                server.stream, host="rebound.example", origin=origin, suppress_origin=origin is None, timeout=20
+            )
+    server.said("Refused a WebSocket for 'rebound.example', which is not this site: .*ALLOWED_HOSTS")
+    assert server.get("/stream/health", Host="rebound.example")[0] in {200, 503}  # monitors ask by any name
+
+
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+def test_where_https_is_on_nothing_is_streamed_without_it(start_server: StartServer, kind: str) -> None:
+    server = start_server(kind, HTTPS="true", ALLOWED_HOSTS="desk.example", ACCESS="open")
+    options = {"host": "desk.example", "suppress_origin": True, "timeout": 20}
+    for headers in ([], ["X-Forwarded-Proto: http"]):
+        with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+            websocket.create_connection(server.stream, header=headers, **options)
+    server.said("Refused a WebSocket without TLS for 'desk.example'.*wss://")
+    assert server.output.count("Refused a WebSocket") == 1
+    connection = websocket.create_connection(server.stream, header=["X-Forwarded-Proto: https"], **options)
+    assert "cpu" in json.loads(connection.recv())
+    connection.close()
+    command = [sys.executable, "manage.py", "check_stream", server.stream, "--messages", "1"]
+    environment = {**os.environ, **server.environment}
+    run = functools.partial(subprocess.run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    refused = run(command)
+    assert refused.returncode == 1
+    assert "ALLOWED_HOSTS" in refused.stderr
+    assert "--as HOST" in refused.stderr
+    accepted = run([*command, "--as", "desk.example"])
+    assert accepted.returncode == 0, accepted.stderr
+
+
+@pytest.mark.parametrize("kind", ["daphne with TLS", "uvicorn with TLS"])
+def test_where_a_server_does_tls_itself_no_proxy_need_say_so(
+    start_server: StartServer, tmp_path: Path, kind: str
+) -> None:
+    trusting = make_certificate(tmp_path)
+    server = start_server(kind, HTTPS="true", TRUSTED_PROXIES="0")
+    with connect(f"wss://127.0.0.1:{server.port}/stream/live", ssl=trusting) as connection:
+        assert "cpu" in json.loads(connection.recv(timeout=20))

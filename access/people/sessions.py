@@ -17,6 +17,8 @@ from django.utils import timezone
 #: When its login was (Unix seconds), in a session's data.
 BEGAN = "began"
 WRITE_EVERY = timedelta(minutes=1)
+#: How many of those that have ended are deleted in one step.
+PURGED_AT_ONCE = 200
 
 
 class SessionStore(db.SessionStore):
@@ -68,6 +70,20 @@ def put_off(ends: Mapping[str, datetime]) -> None:
         Session.objects.filter(session_key=key).update(expire_date=end)
     if ends:
         UserSession.objects.filter(session_key__in=ends).update(last_seen_at=timezone.now())
+
+
+def purge_some() -> int:
+    """Delete some sessions that have ended, and what is shown of them (blocking); how many. Raises django.db.Error.
+
+    Not all at once: there may be very many, which strangers have begun, and others want to write, too.
+    """
+    ended = Session.objects.filter(expire_date__lt=timezone.now())
+    keys = list(ended.values_list("session_key", flat=True)[:PURGED_AT_ONCE])
+    if keys:
+        UserSession.objects.filter(session_key__in=keys).delete()
+        # Past the signals: nobody need be told that what has ended long ago does not let them in.
+        Session.objects.filter(session_key__in=keys)._raw_delete(ended.db)
+    return len(keys)
 
 
 def note_used(keys: Collection[str]) -> None:

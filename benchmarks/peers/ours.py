@@ -11,7 +11,7 @@ from benchmarks.processes import PROJECT, Program
 
 #: What settings.py reads: nothing of the machine's own `.env` may change the figures.
 ENVIRONMENT = {
-    "SECRET_KEY": "x" * 50,
+    "SECRET_KEY": "only-for-this-benchmark-" * 3,
     "DEBUG": "false",
     "LOG_LEVEL": "WARNING",
     "CONNECTIONS_PER_ADDRESS": "0",

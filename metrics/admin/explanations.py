@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from metrics.admin.ages import describe_ago
 from metrics.catalogue import METRICS, Group, InvalidValueError, Metric, SourceKind
+from metrics.parsing import MOST_BYTES
 from metrics.reading import Problem, Reading
 from metrics.sources.asker import RedisAnswers
 from metrics.sources.redis import Answer, find_key, heartbeat_key, pick_value
@@ -98,4 +99,6 @@ def show_raw(answer: Answer) -> str:
         return "not a string (a list or a hash, say)"
     text = answer.decode(errors="backslashreplace")
     shown = text if text.isprintable() and text else repr(text)
+    if len(answer) > MOST_BYTES:  # no more of it was fetched
+        return f"{shown[:LONGEST_RAW]}… (too big: more than {MOST_BYTES} bytes)"
     return shown if len(shown) <= LONGEST_RAW else f"{shown[:LONGEST_RAW]}… ({len(answer)} bytes)"

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from metrics.private_files import keep_private
 from metrics.snapshot import EncodedSnapshot
 
 logger = logging.getLogger(__name__)
@@ -137,7 +138,8 @@ class Journal:
 
     def _begin_file(self) -> None:
         """Open the next file. Raises OSError."""
-        self._folder.mkdir(exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        keep_private(self._folder)
         path = self._folder / f"{os.getpid()}-{time.time_ns()}.jsonl"
         hidden = path.with_suffix(".new")  # nobody looks at it before it is locked
         descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)

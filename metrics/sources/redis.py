@@ -1,13 +1,14 @@
 """Reads the plain keys that the AI engine writes into Redis.
 
-All keys of all groups in one round trip; whatever does not answer in time is `unreachable`, never invented.
+All keys of all groups in one round trip; whatever does not answer in time is `unreachable`, never invented. Of each key
+no more is fetched than a value can be long: who writes 50 MB under one makes it `invalid`, and costs nobody anything.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Collection, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -17,12 +18,13 @@ from redis.exceptions import RedisError, ResponseError
 
 from metrics.catalogue import Group, InvalidValueError, Metric, Value, metrics_of
 from metrics.choices import Choices
-from metrics.parsing import parse_number, parse_value
+from metrics.parsing import MOST_BYTES, parse_number, parse_value
 from metrics.reading import Problem, Reading
 
 logger = logging.getLogger(__name__)
 
-#: What Redis answered for one key: bytes, None where there is none, an error where it holds another type.
+#: What Redis answered for a key: its first MOST_BYTES bytes, and one more where there is one, which no value has. None
+#: where there is no such key, an error where it holds another type.
 Answer = bytes | Exception | None
 
 
@@ -74,15 +76,17 @@ class RedisSource:
             return dict(zip(keys, await self._get(keys), strict=True))
 
     async def _get(self, keys: list[str]) -> list[Answer]:
-        # A pipeline of GETs, not MGET: MGET answers null for a key of another type, which is `invalid`, not `missing`.
-        async with self._client.pipeline(transaction=False) as pipeline:
+        # Not GET, which fetches all; not MGET, which answers null for a key of another type: that is `invalid`, not
+        # `missing`. GETRANGE answers nothing for no key as for an empty one, so EXISTS is asked at the same moment.
+        async with self._client.pipeline(transaction=True) as pipeline:
             for key in keys:
-                pipeline.get(key)
-            answers: list[Answer] = await pipeline.execute(raise_on_error=False)
-        for answer in answers:  # refusals of the whole connection (NOAUTH, LOADING) are not about a key's type
+                pipeline.exists(key)
+                pipeline.getrange(key, 0, MOST_BYTES)  # the last one included
+            found: list[Any] = await pipeline.execute(raise_on_error=False)
+        for answer in found:  # refusals of the whole connection (NOAUTH, LOADING) are not about a key's type
             if isinstance(answer, ResponseError) and not str(answer).startswith("WRONGTYPE"):
                 raise answer
-        return answers
+        return [part if exists else None for exists, part in zip(found[::2], found[1::2], strict=True)]
 
     def _note_unreachable(self, error: Exception, deadline_s: float) -> None:
         if self.address not in self.unreachable_since:

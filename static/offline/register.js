@@ -18,7 +18,11 @@ if (document.documentElement.hasAttribute("data-kept")) {
   setInterval(giveWay, LOOK_EVERY);
   window.addEventListener("online", giveWay);
 }
+// The one script address that this page names by a text: its policy lets it (Trusted Types), and no other.
+const { trustedTypes } = /** @type {any} */ (window); // not everywhere
+const trusted = trustedTypes?.createPolicy("offline", { createScriptURL: () => "/service-worker.js" });
 // Not before the page has what it needs; and without (no HTTPS, storage refused) it is a page like any other.
 window.addEventListener("load", () => {
-  navigator.serviceWorker?.register("/service-worker.js", { updateViaCache: "none" }).catch(() => {});
+  const worker = trusted?.createScriptURL("") ?? "/service-worker.js";
+  navigator.serviceWorker?.register(worker, { updateViaCache: "none" }).catch(() => {});
 });

@@ -6,6 +6,7 @@ minute, and when the layer was away.
 
 import asyncio
 import logging
+import random
 import time
 from contextlib import suppress
 
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 #: Seconds between two looks at everybody, and at what has expired.
 LOOK_EVERY_S = 60.0
 EXPIRE_EVERY_S = 0.5
+#: Seconds within which sessions that have ended are deleted.
+PURGE_EVERY_S = 3600.0
 #: Seconds until a question that the database did not answer is asked again.
 RETRY_S = 1.0
 
@@ -46,6 +49,7 @@ class Doorkeeper:
         async with join_group(layer, GROUP) as channel, asyncio.TaskGroup() as beside:
             beside.create_task(self._look_at_all())
             beside.create_task(self._expire())
+            beside.create_task(self._purge())
             self.note_reconnect()  # what came before is lost
             while True:
                 message = await layer.receive(channel)
@@ -84,6 +88,12 @@ class Doorkeeper:
         while True:
             await asyncio.sleep(EXPIRE_EVERY_S)
             await self._close(self._gate.expire())
+
+    async def _purge(self) -> None:
+        """Each hour; processes that start together do it at different times."""
+        while True:
+            await asyncio.sleep(PURGE_EVERY_S * random.uniform(0.01, 1))
+            await self._gate.purge_sessions()
 
     async def _close(self, ended: list[tuple[Admission, RefusedError]]) -> None:
         """Close the connections of those whose admission has ended; nothing more is sent to them from here on."""

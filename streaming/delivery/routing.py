@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from channels.security.websocket import WebsocketDenier
 from django.urls import URLPattern, re_path
 
 from access.credentials import LINK
 from access.gate import Gate
 from streaming.delivery.consumer import LiveConsumer
 from streaming.delivery.hub import Hub
+from streaming.delivery.refusal import refuse
 
 
 def make_websocket_urlpatterns(
@@ -23,4 +23,4 @@ def make_websocket_urlpatterns(
     shared = re_path(
         rf"^share/(?P<link>{LINK})/stream/live/?$", LiveConsumer.as_asgi(hub=hub, begin=begin, gate=link_gate)
     )
-    return [live, *([shared] if link_gate is not None else []), re_path(r"", WebsocketDenier.as_asgi())]
+    return [live, *([shared] if link_gate is not None else []), re_path(r"", refuse)]

@@ -4,14 +4,14 @@ Django gives each request a thread of its own. 200 that ask at once to log in ar
 sends snapshots and answers monitors, is one of 201.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from streaming.limits.bodies import answer
 from streaming.limits.queue import Queue, QueueFullError
 
 Scope = dict[str, Any]
-Application = Callable[[Scope, Any, Any], Awaitable[None]]
+Application = Callable[[Scope, Any, Any], Coroutine[Any, Any, None]]
 
 #: Requests that are served at once, and that may wait for it.
 AT_ONCE, WAITING = 3, 100

@@ -1,13 +1,13 @@
 """Keeps the last places for those who look after the server: health, the admin, and signing in."""
 
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Callable, Container, Coroutine
 from typing import Any
 
 from streaming.limits.bodies import answer
 from streaming.limits.visits import Peer
 
 Scope = dict[str, Any]
-Application = Callable[[Scope, Any, Any], Awaitable[None]]
+Application = Callable[[Scope, Any, Any], Coroutine[Any, Any, None]]
 
 #: What is served in the reserve: where these addresses begin.
 SERVED = ("/stream/health", "/admin/", "/account/", "/static/")
@@ -21,7 +21,7 @@ class Reserve:
         self.application = application
         self._reserved = reserved
 
-    def __call__(self, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
+    def __call__(self, scope: Scope, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
         """As ASGI; nothing awaits here, for whatever does stays in memory as long as a connection."""
         client = scope.get("client")
         if client is None or tuple(client) not in self._reserved or scope["path"].startswith(SERVED):

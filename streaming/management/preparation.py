@@ -13,7 +13,9 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -28,6 +30,8 @@ logger = logging.getLogger(__name__)
 PATIENCE_S = 10.0
 #: Seconds until a failed preparation is tried again.
 RETRY_S = 3.0
+#: Where the first staff user's password is to be read, once.
+PASSWORD_FILE = "first-password"  # noqa: S105 - the file's name
 #: What all who prepare lock on PostgreSQL, any number that nobody else uses.
 LOCK = zlib.crc32(b"quantum dashboard: preparation")
 
@@ -107,12 +111,31 @@ def alone() -> Iterator[None]:
 
 
 def create_first_user(show: Callable[[str], None]) -> None:
-    """Create a superuser where there is no staff yet, from Django's DJANGO_SUPERUSER_* variables."""
+    """Create a superuser where there is no staff yet, from Django's DJANGO_SUPERUSER_* variables.
+
+    A password that is made here goes into a file for its owner: what is shown may end in a journal that others read.
+    Raises OSError where that file cannot be written; then there is no user either.
+    """
     users = get_user_model().objects
     if users.filter(is_staff=True).exists():
         return
     name = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
     password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
-    shown = "the one in DJANGO_SUPERUSER_PASSWORD" if password else (password := secrets.token_urlsafe(12))
+    where = "is the one in DJANGO_SUPERUSER_PASSWORD"
+    if not password:
+        password = secrets.token_urlsafe(12)
+        path = write_password(password)
+        where = f"is in {path}, which only its owner can read: delete it when you have it"
     users.create_superuser(name, os.environ.get("DJANGO_SUPERUSER_EMAIL") or "", password)
-    show(f"First staff user: {name}, password: {shown} (shown only now)")
+    show(f"First staff user: {name}. The password {where}.")
+
+
+def write_password(password: str) -> Path:
+    """Write `password` into a new file beside the SQLite file, or the code; its path. Raises OSError."""
+    database = find_sqlite_file()
+    path = (settings.BASE_DIR if database is None else database.parent) / PASSWORD_FILE
+    path.unlink(missing_ok=True)  # of another database, or of a try that failed
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w") as file:
+        file.write(f"{password}\n")
+    return path.absolute()

@@ -8,7 +8,7 @@ import time
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quantum_dashboard.settings")
-os.environ.setdefault("SECRET_KEY", "not secret: nothing is served")
+os.environ.setdefault("SECRET_KEY", "not secret, for nothing is served here")
 django.setup()
 
 from tests.simulation.many import run_many  # noqa: E402 - what it imports needs the settings

@@ -1,6 +1,7 @@
 """Checks a running stream from outside: for use after a deployment."""
 
 import asyncio
+import re
 from argparse import ArgumentParser
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 
 from metrics.catalogue import CATALOGUE
 from streaming.contract import LONGEST_INTERVAL_S, DecodedMessage, find_remarks, find_violations, is_number
@@ -35,6 +36,30 @@ def make_address(url: str) -> str:
     return urlunsplit((SCHEMES[parts.scheme], parts.netloc, path, parts.query, ""))
 
 
+def ask_for(name: str | None, address: str) -> tuple[str, dict[str, Any]]:
+    """The address by which the site at `address` is asked for as `name`, and where to connect to all the same.
+
+    So one process is asked past the proxy in front. Raises CommandError where `name` is none.
+    """
+    if name is None:
+        return address, {}
+    parts = urlsplit(address)
+    if not re.fullmatch(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?", name):
+        raise CommandError(f"--as {name!r} is not the name of a site: use host or host:port.")
+    port = parts.port or (443 if parts.scheme == "wss" else 80)
+    return urlunsplit(parts._replace(netloc=name)), {"host": parts.hostname, "port": port}
+
+
+def explain_status(status: int) -> str:
+    """What an answer means that opens no stream."""
+    if status == 403:
+        return (
+            "refused (403). A server answers only to the names in its ALLOWED_HOSTS, and with HTTPS=true only over "
+            "wss://: its log says which. --as HOST asks for a site by name at any address."
+        )
+    return f"no stream there: it answered {status}."
+
+
 def show(message: DecodedMessage) -> str:
     """One message on one readable line, whatever is in it."""
     values = []
@@ -56,7 +81,7 @@ def patience_after(before: DecodedMessage | None) -> float:
 
 
 class Command(BaseCommand):
-    """`check_stream [URL…] [--messages N] [--timeout S] [--torture N --seconds S]`.
+    """`check_stream [URL…] [--as HOST] [--messages N] [--timeout S] [--torture N --seconds S]`.
 
     Exits 0 where the contract holds, 1 where not.
     """
@@ -73,6 +98,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("urls", nargs="*", metavar="url", help=f"of the stream or its site; default: {DEFAULT}")
+        parser.add_argument(
+            "--as",
+            dest="name",
+            metavar="HOST",
+            help="ask for this site, whatever the url names: one process past the proxy, which ALLOWED_HOSTS lacks",
+        )
         parser.add_argument("--messages", type=int, default=5, help="how many to check (default: %(default)s)")
         parser.add_argument("--timeout", type=float, help="seconds to wait for each (default: 10, then 3 intervals)")
         parser.add_argument("--torture", type=int, metavar="N", help="let N clients roam over all the urls instead")
@@ -91,9 +122,11 @@ class Command(BaseCommand):
     def check_address(self, address: str, options: dict[str, Any]) -> None:
         """Check one stream. Raises CommandError where its contract is broken or it cannot be had."""
         try:
-            failed = asyncio.run(self.check_messages(address, options["messages"], options["timeout"]))
+            failed = asyncio.run(self.check_messages(address, options["messages"], options["timeout"], options["name"]))
         except TimeoutError as error:
             raise CommandError(f"{address}: {error}") from None
+        except InvalidStatus as error:
+            raise CommandError(f"{address}: {explain_status(error.response.status_code)}") from None
         except (OSError, InvalidHandshake, InvalidURI) as error:
             raise CommandError(f"{address}: cannot connect: {error}. Is the server running there?") from None
         except WebSocketException as error:
@@ -139,11 +172,14 @@ class Command(BaseCommand):
             raise CommandError(f"The promise was broken: {figures} (see above).")
         self.stdout.write(self.style.SUCCESS(f"The promise was kept: {figures}."))
 
-    async def check_messages(self, address: str, count: int, timeout_s: float | None) -> int:
-        """Print `count` messages as they come and return how many of them break the contract."""
+    async def check_messages(self, address: str, count: int, timeout_s: float | None, name: str | None = None) -> int:
+        """Print `count` messages of the site `name` as they come and return how many of them break the contract."""
         failed = 0
         before: DecodedMessage | None = None
-        async with connect(address, open_timeout=timeout_s or 10) as connection:
+        url, place = ask_for(name, address)
+        # Past a proxy that does TLS the process is asked as that one would.
+        headers = {"X-Forwarded-Proto": "https"} if name is not None else {}
+        async with connect(url, open_timeout=timeout_s or 10, additional_headers=headers, **place) as connection:
             for number in range(1, count + 1):
                 patience_s = timeout_s or patience_after(before)
                 try:

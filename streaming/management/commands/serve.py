@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 
+from access.exposure import explain_exposed_address
 from streaming.management.addresses import describe_addresses
 from streaming.management.preparation import Preparation
 from streaming.servers import SERVERS, Address, ServerError
@@ -38,6 +39,8 @@ class Command(BaseCommand):
             raise CommandError(f"PORT is {port!r}: it must be a number from 0 to 65535.")
         if options["server"] not in SERVERS:
             raise CommandError(f"SERVER is {options['server']!r}: it must be one of {', '.join(SERVERS)}.")
+        if settings.DEBUG and (reason := explain_exposed_address(host)):
+            raise CommandError(reason)
         if options["prepare"]:
             Preparation(self.show).begin()
         server = import_module(f"streaming.servers.{options['server']}_server")
