@@ -92,6 +92,7 @@ def test_no_frames_break_a_server(server: Server, frames: list[bytes]) -> None:
 @given(st.lists(REQUESTS, min_size=1, max_size=3))
 @example([RUDE_REQUESTS[1]])
 @example([RUDE_REQUESTS[6]])
+@example([*[b"GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"] * 5, b"nonsense\r\n\r\n"])
 @example([b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"nonsense\r\n\r\n"])
 def test_no_requests_break_a_server(server: Server, requests: list[bytes]) -> None:
     with dial(server) as connection:

@@ -20,7 +20,14 @@ class ServerResponse:
         return getattr(getattr(self._send, "__self__", None), "transport", None)
 
     async def send(self, message: AsgiMessage) -> None:
-        """Send, when the client has taken most of what was sent before."""
+        """Send, when the client has taken most of what was sent before; where the connection is closed, nothing is.
+
+        uvicorn closes it when a request is none, and forgets to say so to those that came before it in the same
+        segment: each would be answered, and uvloop raise for it.
+        """
+        owner: Any = getattr(self._send, "__self__", None)
+        if hasattr(owner, "disconnected") and self._transport.is_closing():
+            owner.disconnected = True
         await self._send(message)
 
     def finish(self) -> None:
