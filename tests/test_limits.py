@@ -1,6 +1,7 @@
 """What strangers may take: each limit on real servers, which go on serving everybody else."""
 
 import itertools
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -162,6 +163,14 @@ def test_a_small_body_is_read_in_whole(server: Server) -> None:
             b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
         )
         assert somebody.recv(4096).startswith(b"HTTP/1.1 403")  # no CSRF token: it came to the view
+
+
+def test_a_monitor_that_speaks_an_old_http_is_not_answered_in_chunks(server: Server) -> None:
+    with connect(server) as monitor:
+        monitor.sendall(b"GET /stream/health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        head, _, body = b"".join(iter(lambda: monitor.recv(4096), b"")).partition(b"\r\n\r\n")
+    assert f"content-length: {len(body)}" in head.decode().lower()
+    assert json.loads(body)["status"] in {"ok", "degraded"}
 
 
 def test_places_are_given_back() -> None:

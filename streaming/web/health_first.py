@@ -7,7 +7,7 @@ there is a session or a database, is nothing to them.
 from collections.abc import Awaitable, Callable
 
 from asgiref.sync import markcoroutinefunction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from streaming.web.views import health, health_live
@@ -27,4 +27,9 @@ class HealthFirst:
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         view = VIEWS.get(request.path_info.rstrip("/"))
-        return await (view(request) if view else self._get_response(request))
+        if view is None:
+            return await self._get_response(request)
+        response = await view(request)
+        if isinstance(response, HttpResponse):  # else uvicorn sends it in chunks, to monitors that speak HTTP/1.0, too
+            response["Content-Length"] = str(len(response.content))
+        return response
