@@ -8,11 +8,12 @@ import psycopg
 import pytest
 
 from tests.conftest import StartServer
-from tests.filled_history import fill_history
 from tests.postgresql import Postgresql
 from tests.processes import Server, wait_until
 from tests.test_limits import ask, connect
-from tests.test_slow_clients import resident_kib
+from tests.test_slow_clients import filled_database, resident_kib, start_with_history
+
+__all__ = ["filled_database", "start_with_history"]  # fixtures
 
 #: Who asks for something that hangs, at once.
 STRANGERS = 60
@@ -57,9 +58,10 @@ def test_strangers_whose_requests_hang_keep_nothing_from_going_on(
 
 
 @pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
-def test_exports_that_nobody_reads_take_little_memory_and_give_it_back(start_server: StartServer, kind: str) -> None:
-    server = start_server(kind)
-    fill_history(server.environment)
+def test_exports_that_nobody_reads_take_little_memory_and_give_it_back(
+    start_with_history: StartServer, kind: str
+) -> None:
+    server = start_with_history(kind)
     assert ask(connect(server), "/stream/history?points=400") == b"HTTP/1.1 200 OK"
     before = resident_kib(server)
     for _ in range(3):

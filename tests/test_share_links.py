@@ -62,7 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) -> I
     folder = tmp_path_factory.mktemp("links")
     shutil.copy(prepared_database, folder)
     redis = Redis(folder).start()
-    settings = {"REDIS_URL": redis.url, "LOG_LEVEL": "DEBUG", "STREAM_REPLAY": "5"}
+    settings = {"REDIS_URL": redis.url, "LOG_LEVEL": "DEBUG", "STREAM_REPLAY": "5", "CONNECTIONS_PER_ADDRESS": "0"}
     servers = [
         Server(folder, kind, ACCESS=access, **settings).start()
         for kind, access in (("daphne", "open"), ("uvicorn", "login"))
