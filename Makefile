@@ -15,6 +15,7 @@ BIN := .venv/bin
 export HOST ?= 127.0.0.1
 export PORT ?= 8000
 export SERVER ?= daphne
+export WORKERS ?= 1
 
 .PHONY: serve demo setup test faults simulate soak bench bench-history bench-resume bench-abuse bench-report hooks lock format fuzz sbom audit
 serve: setup

@@ -178,6 +178,8 @@ STREAM_DRAIN: float = env.float("STREAM_DRAIN", default=5.0, validate=validate.R
 MOCK_SEED: int | None = env.int("MOCK_SEED", default=None)
 # How much is logged: DEBUG, INFO, WARNING or ERROR.
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
+# How log lines are written: for people, or as JSON for programs that collect them.
+LOG_FORMAT: str = env.str("LOG_FORMAT", default="line", validate=validate.OneOf(["line", "json"]))
 
 try:
     env.seal()
@@ -420,12 +422,18 @@ LOGGING: dict[str, Any] = {
         "line": {
             "()": "streaming.log_filters.DiscreetFormatter",
             "format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        }
+        },
+        "json": {
+            "()": "streaming.log_filters.JsonFormatter",
+            "fmt": ["levelname", "name", "message", "process"],
+            "timestamp": True,
+            "rename_fields": {"levelname": "level", "name": "logger"},
+        },
     },
     "filters": {
         "no_503": {"()": "streaming.log_filters.SaidElsewhere"},
     },
-    "handlers": {"stderr": {"class": "streaming.log_noise.NoiseHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "streaming.log_noise.NoiseHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from access.credentials import LINK
 from access.people.views import admin_login
 from streaming.web.admission import show_no_link
+from streaming.web.exposition import exposition
 from streaming.web.installable import favicon, manifest, service_worker
 from streaming.web.views import dashboard
 
@@ -15,6 +16,7 @@ urlpatterns = [
     path("manifest.webmanifest", manifest, name="manifest"),
     path("service-worker.js", service_worker, name="service-worker"),
     path("favicon.ico", favicon, name="favicon"),
+    path("metrics", exposition),
     path("stream/", include("streaming.web.urls")),
     re_path(rf"^share/(?P<link>{LINK})/", include("streaming.web.share_urls")),
     re_path(r"^share/", show_no_link),

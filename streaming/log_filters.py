@@ -11,6 +11,8 @@ from io import TextIOWrapper
 from logging.handlers import WatchedFileHandler
 from typing import Final
 
+from pythonjsonlogger import json
+
 from metrics.private_files import keep_private
 
 #: What lets in whoever reads it: what follows the group stays out of logs.
@@ -19,6 +21,14 @@ SECRETS: Final = re.compile(r"(/share/|qtd_)[A-Za-z0-9_%-]+")
 
 class DiscreetFormatter(logging.Formatter):
     """Writes a line, with its traceback if it has one, without the secrets of share links and tokens."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return SECRETS.sub(r"\1…", super().format(record))
+
+
+class JsonFormatter(json.JsonFormatter):
+    """Writes the same as a JSON object: whoever logs with `extra` adds keys, `snapshot` being a snapshot's id."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""

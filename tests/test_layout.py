@@ -41,7 +41,7 @@ LINES = {
         {"admin", "management"},
     ],
     "streaming": [
-        {"wire", "contract", "checks", "garbage", "loop_lag", "ending", "reasons", "apps"},
+        {"wire", "contract", "checks", "garbage", "loop_lag", "ending", "reasons", "apps", "durations"},
         {"log_filters", "log_noise", "limits"},
         {"ledger"},
         {"publishing", "delivery", "roamers"},

@@ -189,13 +189,17 @@ class HistoryWriter:
                     await self._write([entry])
                 return
             self.given_up += 1
-            logger.error("History cannot hold snapshot %d, which is left out: %s", entries[0][0].id, error)
+            lost = entries[0][0].id
+            logger.error(
+                "History cannot hold snapshot %d, which is left out: %s", lost, error, extra={"snapshot": lost}
+            )
             return
         self.is_fenced_off = entries[-1] in refused
         if refused:
             self.refused += len(refused)
             words = "History refused %d snapshots of a publisher whose term was over, from %d (term %d) on."
-            logger.error(words, len(refused), refused[0][0].id, refused[0][1])
+            first = refused[0][0].id
+            logger.error(words, len(refused), first, refused[0][1], extra={"snapshot": first})
 
     async def _prune_if_due(self) -> None:
         """Delete one batch of what is past the retention; more at the next turn, so that writes come between."""

@@ -40,6 +40,7 @@ class Audience:
         `write`: gives a descriptor bytes, and returns how many it took; raises OSError where it takes none.
         """
         self.size = SIZE
+        self.deliveries = 0  # snapshots given to sockets directly
         self._recent = recent
         self._turns = turns
         self._write_to = write
@@ -119,7 +120,9 @@ class Audience:
             except OSError:  # full, or broken: then its transport meets it, too
                 taken.append(0)
         block.after = frame.id
-        if taken.count(len(encoded)) != len(taken):
+        whole = taken.count(len(encoded))
+        self.deliveries += whole
+        if whole != len(taken):
             for client, count in zip(tuple(block.values()), taken, strict=True):
                 if count != len(encoded):
                     self.step_back(client)

@@ -25,6 +25,7 @@ from streaming.delivery.past import Past
 from streaming.delivery.recent import RecentSnapshots
 from streaming.delivery.sending import AsgiSend, AsgiSender, MakeSender
 from streaming.delivery.turns import Turns
+from streaming.durations import Durations
 from streaming.wire import Frame, read_layer_message
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Hub:
         self.gaps = 0  # times that the past had not all of them either
         self.breaks = 0  # times that a publisher did not know what was published before
         self.forks = 0  # times that one did not continue the newest snapshot
+        self.sweeps = Durations("sweep", "Sending one snapshot to all clients that have everything before it")
         self.stuck = 0  # clients closed because they did not read
         self._tell_stuck_at = 0.0  # on the loop's clock
         self.sender: str | None = None  # what sends to the client that came last, by its name
@@ -193,7 +195,12 @@ class Hub:
         """Pass on what was published between `latest` and `frame`, or count why it is not known."""
         if frame.previous is None:
             self.breaks += 1
-            logger.error("The publisher does not know what came before %d; here %d did.", frame.id, latest.id)
+            logger.error(
+                "The publisher does not know what came before %d; here %d did.",
+                frame.id,
+                latest.id,
+                extra={"snapshot": frame.id},
+            )
         elif frame.previous > latest.id:
             missed = await self._healing.fetch_between(latest.id, frame)
             if missed and missed[-1].id == frame.previous:
@@ -201,7 +208,10 @@ class Hub:
             else:
                 self.gaps += 1
                 logger.warning(
-                    "A gap stays between %d and %d: nobody has all of it. Clients are told.", latest.id, frame.id
+                    "A gap stays between %d and %d: nobody has all of it. Clients are told.",
+                    latest.id,
+                    frame.id,
+                    extra={"snapshot": frame.id},
                 )
             for one in missed:
                 await self._sweep(one)
@@ -212,12 +222,19 @@ class Hub:
         before = latest.id if latest is not None else FROM_NEXT
         if frame.previous is not None and frame.previous < before:
             self.forks += 1
-            logger.error("A fork: %d continues %d, but %d was published, too.", frame.id, frame.previous, before)
+            logger.error(
+                "A fork: %d continues %d, but %d was published, too.",
+                frame.id,
+                frame.previous,
+                before,
+                extra={"snapshot": frame.id},
+            )
         self.recent.append(frame)
         shown = frame.shown_after(before)
         self._catch_up.pause()
         try:
-            await self.audience.send(shown, before)
+            with self.sweeps.time():
+                await self.audience.send(shown, before)
         finally:
             self._catch_up.go_on()
         self._on_swept()

@@ -14,6 +14,7 @@ from metrics.choices import Choices
 from metrics.history.writer import HistoryWriter
 from metrics.reading import Readings
 from metrics.snapshot import Snapshot, compose_snapshot
+from streaming.durations import Durations
 from streaming.publishing.lease import Lease
 from streaming.publishing.outlet import Outcome, Outlet
 from streaming.publishing.redis_script import describe_failure
@@ -75,6 +76,7 @@ class Publisher:
         self.interval_s = interval_s
         self.error = ""  # why the outlet took the last snapshot not; empty where it did
         self.failed = 0
+        self.ticks = Durations("tick", "Reading the sources and publishing a snapshot")
 
     @property
     def published(self) -> int:
@@ -105,8 +107,11 @@ class Publisher:
                     tenure = self.lease.term
                 if self.lease.is_held and self.lease.term < self.lease.known_term:
                     await self.lease.take()  # its store had lost its terms: a higher one
-                if self.lease.is_held and await self.publish() is not None:
-                    await self._sequence.make_up()
+                if self.lease.is_held:
+                    with self.ticks.time():
+                        snapshot = await self.publish()
+                    if snapshot is not None:
+                        await self._sequence.make_up()
 
     async def run_once(self) -> Snapshot | None:
         """Publish one snapshot; None where the lease cannot be had or the outlet does not take it."""

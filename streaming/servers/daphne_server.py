@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import socket
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -117,8 +118,17 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # it has no types
         return super().kill_all_applications()
 
 
-def run(application: Application, runtime: Runtime, address: Address, ready: Ready) -> None:
-    """Serve until SIGTERM or SIGINT, then send the clients away and end. Raises ServerError where it cannot listen."""
+def run(
+    application: Application,
+    runtime: Runtime,
+    address: Address,
+    ready: Ready,
+    listening: socket.socket | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then send the clients away and end. Raises ServerError where it cannot listen.
+
+    `listening`: a socket that does already.
+    """
     endpoints = build_endpoint_description_strings(host=address.host, port=address.port)
     server = Server(
         visits=runtime.visits,
@@ -134,7 +144,12 @@ def run(application: Application, runtime: Runtime, address: Address, ready: Rea
         verbosity=0,
     )
 
+    if listening is not None:
+        server.endpoints = []
+
     def when_running() -> None:
+        if listening is not None:  # Twisted makes a copy for itself
+            server.listen_success(reactor.adoptStreamPort(listening.fileno(), listening.family, server.http_factory))
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, begin_end)

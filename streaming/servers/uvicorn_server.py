@@ -51,8 +51,17 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def run(application: Application, runtime: Runtime, address: Address, ready: Ready) -> None:
-    """Serve until SIGTERM or SIGINT, then send the clients away and end. Raises ServerError where it cannot listen."""
+def run(
+    application: Application,
+    runtime: Runtime,
+    address: Address,
+    ready: Ready,
+    listening: socket.socket | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then send the clients away and end. Raises ServerError where it cannot listen.
+
+    `listening`: a socket that does already.
+    """
     config = uvicorn.Config(
         application,
         host=address.host,
@@ -76,7 +85,7 @@ def run(application: Application, runtime: Runtime, address: Address, ready: Rea
     # uvicorn ends gracefully and then raises the signal once more, for whoever handled it before: that is the end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        server.run()
+        server.run(None if listening is None else [listening])
     except KeyboardInterrupt:
         pass
     except SystemExit as end:

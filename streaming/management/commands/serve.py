@@ -1,7 +1,7 @@
 """Serves the dashboard: what `make serve` runs."""
 
 import os
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from importlib import import_module
 from typing import Any
 
@@ -10,13 +10,16 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 
 from access.exposure import explain_exposed_address
+from streaming.ending import LAST_S
 from streaming.management.addresses import describe_addresses
 from streaming.management.preparation import Preparation
 from streaming.servers import SERVERS, Address, ServerError
+from streaming.servers.listening import adopt, find_handed_on, open_socket
+from streaming.servers.workers import Workers, count_workers, worker_words
 
 
 class Command(BaseCommand):
-    """`serve [--server S] [--host H] [--port P] [--prepare]`."""
+    """`serve [--server S] [--host H] [--port P] [--workers N] [--prepare]`."""
 
     help = "Serve the dashboard until SIGTERM or Ctrl-C."
     requires_system_checks = ()
@@ -31,6 +34,11 @@ class Command(BaseCommand):
             "--host", default=os.environ.get("HOST") or "127.0.0.1", help="default: $HOST or %(default)s"
         )
         parser.add_argument("--port", default=os.environ.get("PORT") or "8000", help="default: $PORT or %(default)s")
+        parser.add_argument(
+            "--workers", default=os.environ.get("WORKERS") or "1", help="processes at this port, or auto: one per core"
+        )
+        parser.add_argument("--listen-fd", type=int, default=None, help=SUPPRESS)  # what a worker is given
+        parser.add_argument("--ready-fd", type=int, default=None, help=SUPPRESS)
         parser.add_argument("--prepare", action="store_true", help="first migrate and create a first staff user")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,17 +49,54 @@ class Command(BaseCommand):
             raise CommandError(f"SERVER is {options['server']!r}: it must be one of {', '.join(SERVERS)}.")
         if settings.DEBUG and (reason := explain_exposed_address(host)):
             raise CommandError(reason)
+        try:
+            workers = count_workers(options["workers"])
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        if workers > 1 and not settings.REDIS_URL:
+            raise CommandError(
+                f"WORKERS={workers} needs a Redis that the processes share: without it each would have a stream of its "
+                "own. Start one and set REDIS_URL=redis://127.0.0.1:6379/1, or leave WORKERS at 1."
+            )
         if options["prepare"]:
             Preparation(self.show).begin()
-        server = import_module(f"streaming.servers.{options['server']}_server")
-        application = import_string(settings.ASGI_APPLICATION)
+        address = Address(host, int(port))
         try:
-            server.run(application, application.runtime, Address(host, int(port)), self.show_addresses)
+            if workers > 1:
+                self.serve_by_many(workers, options["server"], address)
+            else:
+                self.serve(options["server"], address, options["listen_fd"], options["ready_fd"])
         except ServerError as error:
             raise CommandError(
                 f"{error} Is port {port} in use, or {host} not an address of this machine? "
                 "Choose others with PORT and HOST."
             ) from None
+
+    def serve(self, name: str, address: Address, listening: int | None, ready: int | None) -> None:
+        """In this process. `listening`: a socket that it was given; `ready`: where to tell that it serves."""
+        server = import_module(f"streaming.servers.{name}_server")
+        application = import_string(settings.ASGI_APPLICATION)
+        descriptor = find_handed_on() if listening is None else listening
+
+        def tell(host: str, port: int) -> None:
+            if ready is None:
+                self.show_addresses(host, port)
+            else:
+                os.write(ready, b"1")
+                os.close(ready)
+
+        server.run(
+            application, application.runtime, address, tell, adopt(descriptor) if descriptor is not None else None
+        )
+
+    def serve_by_many(self, count: int, name: str, address: Address) -> None:
+        """In processes of their own."""
+        descriptor = find_handed_on()
+        listening = open_socket(address) if descriptor is None else adopt(descriptor)
+        workers = Workers(count, listening, worker_words(name), settings.STREAM_DRAIN + LAST_S)
+        self.show_addresses(*listening.getsockname()[:2])
+        self.show(f"Workers    {count}")
+        workers.run()
 
     def show(self, text: str) -> None:
         """Print a line at once; called from the thread that prepares the database, too."""

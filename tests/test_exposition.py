@@ -1,0 +1,79 @@
+"""What a Prometheus reads: nothing that is missing or stale, each source named, and the process's own figures."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streaming.runtime import Runtime
+from tests.hubs import RuntimeClient, make_frame
+
+SNAPSHOT = {
+    "timestamp": 1735174460.123,
+    "datetime": "2024-12-26T00:54:20.123Z",
+    "cpu": 56.21,
+    "ram": None,
+    "latency": 158,
+    "sharpe": 1.21,
+    "pnl": -126692.14,
+    "regime": "bull",
+    "exposure": 0.62,
+    "sources": {"system": "host", "ai": "redis", "portfolio": "mock"},
+    "problems": {"ram": "missing", "sharpe": "stale"},
+}
+
+
+def read(runtime: Runtime) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    """The series of an answer, by name and labels."""
+
+    async def ask() -> str:
+        await runtime.hub.pass_on(make_frame(1, text=json.dumps(SNAPSHOT)))
+        response = await RuntimeClient(runtime).get("/metrics")
+        assert response.status_code == 200
+        assert response["Content-Type"].startswith("text/plain; version=0.0.4")
+        return response.content.decode()
+
+    found: dict[str, dict[Any, float]] = {}
+    for family in text_string_to_metric_families(asyncio.run(ask())):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
+    return found
+
+
+@pytest.fixture
+def series() -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    return read(Runtime())
+
+
+def test_values_have_base_units_and_name_their_source(series: dict[str, Any]) -> None:
+    assert series["quantum_cpu_ratio"] == {(("source", "host"),): pytest.approx(0.5621)}
+    assert series["quantum_latency_seconds"] == {(("source", "redis"),): pytest.approx(0.158)}
+    assert series["quantum_pnl"] == {(("source", "mock"),): -126692.14}
+    assert series["quantum_exposure_ratio"] == {(("source", "mock"),): 0.62}
+    assert series["quantum_regime"] == {(("source", "redis"), ("state", "bull")): 1}
+
+
+def test_what_is_missing_or_stale_is_absent_and_its_problem_is_told(series: dict[str, Any]) -> None:
+    assert not [name for name in series if "ram" in name or "sharpe" in name]
+    assert series["quantum_problem"] == {
+        (("metric", "ram"), ("problem", "missing")): 1,
+        (("metric", "sharpe"), ("problem", "stale")): 1,
+    }
+
+
+def test_the_process_tells_of_itself(series: dict[str, Any]) -> None:
+    mine = (("worker", ""),)
+    assert series["quantum_stream_clients"] == {mine: 0}
+    assert series["quantum_stream_gaps_total"] == {mine: 0}
+    assert series["quantum_sweep_duration_seconds_count"] == {mine: 1}
+    assert series["quantum_stream_age_seconds"][mine] < 60
+    assert sum(series["quantum_status"].values()) == 1
+    assert series["quantum_info"]
+
+
+def test_whoever_may_not_is_not_told(settings: Any) -> None:
+    settings.ACCESS = "login"
+    response = asyncio.run(RuntimeClient(Runtime()).get("/metrics"))
+    assert response.status_code == 401

@@ -1,0 +1,136 @@
+"""Several workers at one port: they share the clients and one stream, are replaced when they end, and end together."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from streaming.servers.workers import count_workers
+from tests.conftest import StartServer
+from tests.processes import ROOT, Redis, Server, wait_until
+
+KINDS = ["daphne", "uvicorn"]
+
+
+def workers_of(server: Server) -> list[int]:
+    """The processes that serve."""
+    return sorted(child.pid for child in psutil.Process(server.pid).children())
+
+
+@pytest.fixture
+def start_workers(start_server: StartServer, redis: Redis) -> Callable[..., Server]:
+    def start(kind: str, count: int = 2, **environment: Any) -> Server:
+        server = start_server(kind, WORKERS=str(count), REDIS_URL=redis.url, **environment)
+        wait_until(lambda: len(workers_of(server)) == count and server.output.count("Client connected") >= 0)
+        wait_until(lambda: server.health()["status"] == "ok", 40)
+        return server
+
+    return start
+
+
+def receive_all(server: Server, after: int, count: int) -> list[int]:
+    """The ids of `count` snapshots after the id `after`, whichever worker sends them and however often it goes away."""
+    ids: list[int] = []
+    while len(ids) < count:
+        try:
+            with server.connect(f"?since={ids[-1] if ids else after}") as connection:
+                while len(ids) < count:
+                    message = json.loads(connection.recv(timeout=20))
+                    assert message["previous"] == (ids[-1] if ids else after)
+                    ids.append(message["id"])
+        except (ConnectionClosed, OSError, EOFError):
+            continue
+    return ids
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_workers_share_the_clients_and_one_that_is_killed_is_replaced_without_a_loss(
+    start_workers: Callable[..., Server], kind: str
+) -> None:
+    server = start_workers(kind)
+    first = workers_of(server)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.connect()) for _ in range(40)]
+        newest = {json.loads(client.recv(timeout=20))["id"] for client in clients}
+        assert max(newest) - min(newest) < 60_000  # one stream, not one for each
+        held = {pid: len(psutil.Process(pid).net_connections("tcp")) for pid in first}
+        assert all(held.values()), held
+        start = max(newest)
+        os.kill(first[0], signal.SIGKILL)
+        receive_all(server, start, 10)
+    wait_until(lambda: len(workers_of(server)) == 2 and workers_of(server) != first, 40)
+    assert re.search(r"Worker \d \(process \d+\) ended after \d+ s, with code -9; another one starts", server.output)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hup_replaces_all_workers_and_nobody_is_turned_away(start_workers: Callable[..., Server], kind: str) -> None:
+    server = start_workers(kind)
+    first = workers_of(server)
+    newest = server.receive(1)[0]["id"]
+    os.kill(server.pid, signal.SIGHUP)
+    while not set(workers_of(server)).isdisjoint(first) or len(workers_of(server)) != 2:
+        socket.create_connection(("127.0.0.1", server.port), timeout=20).close()  # somebody listens all the time
+        newest = receive_all(server, newest, 2)[-1]
+    wait_until(lambda: "All workers are replaced." in server.output, 40)
+    os.kill(server.pid, signal.SIGTERM)
+    assert server.process is not None
+    assert server.process.wait(30) == 0
+    assert not any(psutil.pid_exists(pid) for pid in first)
+
+
+def test_workers_without_a_redis_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    environment = {**os.environ, **Server(tmp_path).environment, "WORKERS": "4"}
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "serve"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert "WORKERS=4 needs a Redis that the processes share" in ended.stderr
+    assert "set REDIS_URL=" in ended.stderr
+
+
+@pytest.mark.parametrize("wanted", ["0", "-1", "many", "1.5", "1000"])
+def test_a_wrong_number_of_workers_is_named(wanted: str) -> None:
+    with pytest.raises(ValueError, match="a number from 1 to 256, or auto"):
+        count_workers(wanted)
+
+
+def test_auto_is_one_for_each_core() -> None:
+    assert count_workers("auto") == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_socket_that_systemd_hands_on_is_served(tmp_path: Path, kind: str) -> None:
+    """As sd_listen_fds(3) says: it is descriptor 3, and the environment says whose it is."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    code = (
+        "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); "
+        "os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+    )
+    words = [sys.executable, "-c", code, str(listening.fileno()), "manage.py", "serve", "--server", kind]
+    process = subprocess.Popen(
+        words,
+        cwd=ROOT,
+        env={**os.environ, **Server(tmp_path, kind).environment},
+        pass_fds=[listening.fileno()],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as early:  # before anybody serves
+            early.sendall(b"GET /stream/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert early.recv(100).startswith(b"HTTP/1.1 200")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        listening.close()
