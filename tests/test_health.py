@@ -105,7 +105,8 @@ def test_health_by_address_is_answered_whatever_the_site_is_called(start_server:
     server = start_server("uvicorn", ALLOWED_HOSTS="dashboard.example", HTTPS="true")
     for path in ("/stream/health", "/stream/health/", "/stream/health/live"):
         status, body = server.get(path)
-        assert (status, json.loads(body)["status"]) in {(200, "ok"), (200, "degraded"), (200, "alive")}
+        assert status in {200, 503}  # an answer, whatever it says: a busy machine may have it down
+        assert json.loads(body)["status"] in {"ok", "degraded", "down", "alive"}
     assert server.get("/stream/health", "POST")[0] == 405
 
 

@@ -1,0 +1,72 @@
+"""A real nginx with the project's own configuration, of which only places and ports are replaced."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.faults.programs import listens
+from tests.processes import ROOT, Process, free_port, need, wait_until
+
+CONFIGURATION = ROOT / "deploy" / "nginx"
+FRAME = """
+daemon off;
+{user}
+worker_processes 1;
+worker_shutdown_timeout 2s;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx-error.log warn;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/upstream.conf;
+    include {folder}/site.conf;
+}}
+"""
+
+
+class DeployedNginx(Process):
+    """nginx in front of a server at `backend`; with TLS where there is a certificate and its key."""
+
+    def __init__(self, folder: Path, backend: int, certificate: Path | None = None, key: Path | None = None) -> None:
+        found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+        self._program = need(found or "/usr/sbin/nginx", "nginx")
+        self.port, self.plain_port = free_port(), free_port()
+        places = {
+            "127.0.0.1:8000": f"127.0.0.1:{backend}",
+            "/etc/nginx/quantum-dashboard/locations.conf": f"{CONFIGURATION}/locations.conf",
+            "/etc/letsencrypt/live/dashboard.example/fullchain.pem": f"{certificate}",
+            "/etc/letsencrypt/live/dashboard.example/privkey.pem": f"{key}",
+            "listen 8888": f"listen 127.0.0.1:{self.port}",
+            "listen 443": f"listen 127.0.0.1:{self.port}",
+            "listen 80": f"listen 127.0.0.1:{self.plain_port}",
+        }
+        for source, target in (
+            ("upstream.conf", "upstream.conf"),
+            ("site-http.conf" if certificate is None else "site-tls.conf", "site.conf"),
+        ):
+            text = re.sub(r"^ *listen \[::\].*\n", "", (CONFIGURATION / source).read_text(), flags=re.MULTILINE)
+            for words, replacement in places.items():
+                text = text.replace(words, replacement)
+            (folder / target).write_text(text)
+        self.configuration = folder / "nginx.conf"
+        user = "user root;" if os.geteuid() == 0 else ""
+        self.configuration.write_text(FRAME.format(folder=folder, user=user))
+        super().__init__([self._program, "-c", str(self.configuration), "-p", str(folder)], folder / "nginx.log")
+
+    def check(self) -> str:
+        """What `nginx -t` says; raises CalledProcessError where it complains."""
+        words = [self._program, "-t", "-c", str(self.configuration)]
+        return subprocess.run(words, check=True, capture_output=True, text=True, timeout=30).stderr
+
+    def start(self) -> "DeployedNginx":
+        """Start, and wait until it listens."""
+        self.spawn()
+        wait_until(lambda: listens(self.port), what="nginx listens")
+        return self
