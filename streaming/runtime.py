@@ -22,7 +22,7 @@ from metrics.history.writer import HistoryWriter
 from metrics.snapshot import EncodedSnapshot
 from metrics.sources import Sources
 from streaming.checks import Checks
-from streaming.delivery.doorkeeper import Doorkeeper
+from streaming.delivery.doorkeeper import LOOK_ALONE_S, LOOK_EVERY_S, Doorkeeper
 from streaming.delivery.hub import Hub
 from streaming.garbage import GarbageCollection, tune_garbage_collection
 from streaming.limits.places import Places, count_places
@@ -126,7 +126,8 @@ class Runtime:
         self.link_gate = Gate(most_connections=settings.STREAM_CONNECTIONS_PER_VIEWER)
         # None: anybody may look, and nobody is asked who they are.
         self.gate: Gate | None = self.link_gate if settings.ACCESS == Mode.LOGIN else None
-        self.doorkeeper = Doorkeeper(self.hub, self.link_gate)
+        is_shared = isinstance(self.layer, FencedChannelLayer)
+        self.doorkeeper = Doorkeeper(self.hub, self.link_gate, LOOK_EVERY_S if is_shared else LOOK_ALONE_S)
         if isinstance(self.layer, FencedChannelLayer):
             self.layer.on_reconnect = self._note_reconnect
         self.visits = Visits(

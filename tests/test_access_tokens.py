@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection
 
 from tests.admin_session import AdminSession
-from tests.conftest import end
+from tests.conftest import StartServer, end
 from tests.processes import Redis, Server, wait_until
 
 #: Connections of one viewer.
@@ -174,6 +174,18 @@ def test_whoever_may_not_look_any_more_is_closed_everywhere_at_once(
         assert close_of(connection)[0] == code
     for server in servers:
         assert server.get("/stream/latest", **bearer(token))[0] == code - 4000
+
+
+def test_a_process_by_itself_sees_at_once_what_manage_py_revokes(start_server: StartServer) -> None:
+    """Nobody can tell it: its channel layer is within it. It was seen within a minute."""
+    server = start_server(**LOGIN)
+    token = make_token(server)
+    with connect(server, token) as connection:
+        connection.recv(timeout=20)
+        run_in_shell(server, f"AccessToken.objects.get(digest=digest_of({token!r})).revoke()")
+        revoked = time.monotonic()
+        assert close_of(connection)[0] == 4401
+        assert time.monotonic() - revoked < 20
 
 
 def test_an_expired_token_is_closed(servers: list[Server]) -> None:

@@ -67,7 +67,7 @@ class Guest:
 
 @pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
 def test_nobody_gets_a_byte_that_was_not_meant_for_them(start_server: StartServer, kind: str) -> None:
-    server = start_server(kind, STREAM_INTERVAL="0.05", LOG_LEVEL="WARNING")
+    server = start_server(kind, STREAM_INTERVAL="0.05", LOG_LEVEL="WARNING", CONNECTIONS_PER_ADDRESS="0")
     dice, guests, complaints = random.Random(1), [], []
     streams = 0
     with selectors.DefaultSelector() as selector:

@@ -43,9 +43,14 @@ class ExportGate:
         """Take a slot, until leave() or the end of its last reference. Raises TooManyExportsError."""
         slot = Slot()
         with self._entering:
-            if len(self._slots) < self.limit:
-                self._slots.add(slot)
-                return slot
+            self.refuse_if_full()
+            self._slots.add(slot)
+        return slot
+
+    def refuse_if_full(self) -> None:
+        """Raise TooManyExportsError where no slot is free now."""
+        if len(self._slots) < self.limit:
+            return
         raise TooManyExportsError(
             f"{self.limit} long answers are being sent, as many as this process sends at once. Ask again in "
             f"{RETRY_AFTER_S} s, ask for a shorter range or a summary (points=400), or let HISTORY_EXPORTS be more."

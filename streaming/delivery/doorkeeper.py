@@ -21,8 +21,9 @@ from streaming.delivery.membership import join_group
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks at everybody, and at what has expired.
-LOOK_EVERY_S = 60.0
+#: Seconds between two looks at everybody; where the layer is within this process, so that no other one (manage.py, say)
+#: can tell what it has changed; and at what has expired.
+LOOK_EVERY_S, LOOK_ALONE_S = 60.0, 0.8
 EXPIRE_EVERY_S = 0.5
 #: Seconds within which sessions that have ended are deleted.
 PURGE_EVERY_S = 3600.0
@@ -33,10 +34,14 @@ RETRY_S = 1.0
 class Doorkeeper:
     """One process's."""
 
-    def __init__(self, hub: Hub, gate: Gate) -> None:
-        """`hub`: whose clients they are. `gate`: who let them in."""
+    def __init__(self, hub: Hub, gate: Gate, look_every_s: float = LOOK_EVERY_S) -> None:
+        """`hub`: whose clients they are. `gate`: who let them in.
+
+        `look_every_s`: seconds between two looks at everybody.
+        """
         self._hub = hub
         self._gate = gate
+        self._look_every_s = look_every_s
         self.closed = 0  # connections, since the start
         self._may_lack_some = asyncio.Event()
 
@@ -66,15 +71,17 @@ class Doorkeeper:
                 keys = None
 
     async def _look_at_all(self) -> None:
-        """Each minute, and after a reconnect: look at everybody, and say which tokens were used."""
+        """Again and again, and after a reconnect: look at everybody. Each minute: say which tokens were used."""
+        noted = time.time()
         while True:
-            began = time.time()
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
+                async with asyncio.timeout(self._look_every_s):
                     await self._may_lack_some.wait()
             self._may_lack_some.clear()
-            self._note_connected()
-            await self._gate.note_used(began)
+            if time.time() - noted > LOOK_EVERY_S - 1:
+                began, noted = noted, time.time()
+                self._note_connected()
+                await self._gate.note_used(began)
             await self._look_again(None)
 
     def _note_connected(self) -> None:

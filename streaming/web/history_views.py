@@ -19,7 +19,7 @@ from access.record import note_if_possible
 from access.share import Share
 from access.viewer import ANYBODY, Scope, Viewer
 from metrics.history.export import export_csv, export_json
-from metrics.history.export_gate import RETRY_AFTER_S, TooManyExportsError
+from metrics.history.export_gate import RETRY_AFTER_S, TooManyExportsError, gate
 from metrics.history.response import answer_with, format_for_files
 from metrics.models import SnapshotRecord, SourceSwitch
 from metrics.snapshot import to_ms
@@ -32,6 +32,8 @@ from streaming.web.shared_history import export_shared_csv, export_shared_json
 
 #: The number of the answers' form: raised where the same snapshots are told in another way.
 FORM = 2
+#: Snapshots of which an answer is never an export (metrics.history.response.LARGEST_WHOLE).
+SHORT = 1000
 CONTENT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 
 
@@ -86,13 +88,15 @@ def answer(request: HttpRequest, viewer: Viewer) -> HttpResponseBase:
     Raises BadQueryError, TooManyExportsError and django.db.Error.
     """
     query = parse_query({key: str(value) for key, value in request.GET.items()}, find_newest)
-    etag = find_etag(query, viewer.share)
+    etag, count = find_etag(query, viewer.share)
     unchanged = get_conditional_response(request, etag)
     if unchanged is not None:
         return unchanged
     if request.method == "HEAD":  # nothing is read of what nobody would get
         response: HttpResponseBase = StreamingHttpResponse((), content_type=CONTENT_TYPES[query.format])
     else:
+        if query.step_s is None and count > SHORT:
+            gate.refuse_if_full()  # before half a megabyte of it is read
         if query.format == "csv":
             note_export(request, viewer, query)
         pieces = choose_export(query.format, viewer.share)(query.start, query.end, query.step_s)
@@ -125,8 +129,10 @@ def name_share(share: Share | None) -> str:
     return "-".join(["", *sorted(share.groups), "amounts" if share.bases is None else "changes"])
 
 
-def find_etag(query: HistoryQuery, share: Share | None = None) -> str:
-    """Return an ETag that changes with the answer (blocking). Raises django.db.Error.
+def find_etag(query: HistoryQuery, share: Share | None = None) -> tuple[str, int]:
+    """Return an ETag that changes with the answer, and how many snapshots its range holds (blocking).
+
+    Raises django.db.Error.
 
     It is made of how many snapshots the range holds, the oldest and the newest. Snapshots never change; they are added,
     at any place of the range (a publisher catches up what the database did not take), and deleted for their age, the
@@ -146,7 +152,7 @@ def find_etag(query: HistoryQuery, share: Share | None = None) -> str:
         close_old_connections()
     step = "all" if query.step_s is None else query.step_s
     parts = (FORM, query.start, query.end, step, query.format, *rows.values(), *switches.values())
-    return f'"{"-".join(map(str, parts))}{name_share(share)}"'
+    return f'"{"-".join(map(str, parts))}{name_share(share)}"', rows["n"]
 
 
 def find_newest() -> float | None:

@@ -48,6 +48,12 @@ PLAN: list[tuple[MakeStage, Sequence[Fault]]] = [
 ]
 
 
+def is_asked_for(name: str, words: str) -> bool:
+    """Whether `words` name this fault: a whole name that one, others all that have them in theirs."""
+    names = [fault.name.lower() for _, planned in PLAN for fault in planned]
+    return name.lower() == words.lower() if words.lower() in names else words.lower() in name.lower()
+
+
 async def run(arguments: argparse.Namespace, folder: Path) -> list[Result]:
     """Carry out the faults that are asked for; a stage that did not come back is replaced by a new one."""
     this = asyncio.current_task()
@@ -58,7 +64,7 @@ async def run(arguments: argparse.Namespace, folder: Path) -> list[Result]:
         faults = [
             replace(fault, times=arguments.times or fault.times)
             for fault in planned
-            if arguments.only.lower() in fault.name.lower()
+            if is_asked_for(fault.name, arguments.only)
         ]
         while faults:
             own = folder / f"stage-{len(results)}"
