@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 from metrics.catalogue import Group, SourceKind
 from metrics.choices import Choices, SourceChoice
@@ -77,7 +77,15 @@ class DataSource(models.Model):
     @classmethod
     def read_choices(cls) -> Choices:
         """What staff chose, group by group; a group without a row is not in it (blocking). Raises django.db.Error."""
-        return {row.group_enum: row.choice for row in cls.known()}
+        with connection.cursor() as cursor:  # at each tick: an object for each row took three times as long
+            cursor.execute(f'SELECT "group", kind, max_age_s, use_fallbacks FROM "{cls._meta.db_table}"')  # noqa: S608
+            rows = cursor.fetchall()
+        groups = {group.value: group for group in Group}
+        return {
+            groups[group]: SourceChoice(groups[group], SourceKind(kind), max_age_s, bool(use_fallbacks))
+            for group, kind, max_age_s, use_fallbacks in rows
+            if group in groups
+        }
 
     @property
     def group_enum(self) -> Group:

@@ -77,19 +77,24 @@ class SnapshotRecord(models.Model):
     @classmethod
     def from_snapshot(cls, snapshot: Snapshot, term: int) -> "SnapshotRecord":
         """The row that keeps `snapshot`, published in the tenure `term`."""
-        return cls(
-            id=snapshot.id,
-            time_ms=to_ms(snapshot.timestamp),
-            previous=snapshot.previous,
-            term=term,
-            interval_s=snapshot.interval,
-            problem_count=len(snapshot.problems),
-            problems=json.dumps(snapshot.problems),
-            observed=json.dumps(snapshot.observed),
-            stand_ins=json.dumps(snapshot.stand_ins) if snapshot.stand_ins else "",
+        return cls(**cls.columns_of(snapshot, term))
+
+    @staticmethod
+    def columns_of(snapshot: Snapshot, term: int) -> dict[str, Value]:
+        """The same as values by their columns' names."""
+        return {
+            "id": snapshot.id,
+            "time_ms": to_ms(snapshot.timestamp),
+            "previous": snapshot.previous,
+            "term": term,
+            "interval_s": snapshot.interval,
+            "problem_count": len(snapshot.problems),
+            "problems": json.dumps(snapshot.problems),
+            "observed": json.dumps(snapshot.observed),
+            "stand_ins": json.dumps(snapshot.stand_ins) if snapshot.stand_ins else "",
             **{group.source_column: kind.value for group, kind in snapshot.sources.items()},
             **{key: None if key in snapshot.stand_ins else value for key, value in snapshot.values.items()},
-        )
+        }
 
     def read_stand_ins(self) -> dict[str, Value]:
         """What stood in for values. Raises ValueError where that cannot be read."""
