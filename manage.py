@@ -21,7 +21,7 @@ def describe_version() -> str:
 def main() -> None:
     """Run the command; a wrong setting is a message, not a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quantum_dashboard.settings")
-    gc.disable()  # what is imported is no garbage: looking for some takes a seventh of a start; streaming.apps enables it
+    gc.disable()  # what is imported is no garbage; looking for it takes a seventh of a start. streaming.apps enables it
     if sys.argv[1:] in (["version"], ["--version"]):  # Django would name its own alone, as `django-admin version` does
         sys.stdout.write(f"{describe_version()}\n")
         return
