@@ -77,3 +77,30 @@ def test_whoever_may_not_is_not_told(settings: Any) -> None:
     settings.ACCESS = "login"
     response = asyncio.run(RuntimeClient(Runtime()).get("/metrics"))
     assert response.status_code == 401
+
+
+def test_values_of_a_stream_that_is_down_are_absent(settings: Any) -> None:
+    runtime = Runtime()
+
+    async def ask() -> str:
+        await runtime.hub.pass_on(make_frame(1, text=json.dumps(SNAPSHOT)))
+        assert runtime.hub.arrived_at is not None
+        runtime.hub.arrived_at -= 100 * settings.STREAM_INTERVAL
+        response = await RuntimeClient(runtime).get("/metrics")
+        return response.content.decode()
+
+    text = asyncio.run(ask())
+    assert 'quantum_status{status="down",worker=""} 1.0' in text
+    assert "quantum_cpu_ratio" not in text
+    assert "quantum_problem{" not in text
+
+
+def test_values_that_were_only_recalled_are_absent() -> None:
+    runtime = Runtime()
+
+    async def ask() -> str:
+        runtime.hub.recent.append(make_frame(1, text=json.dumps(SNAPSHOT)))  # as a start does with what history has
+        response = await RuntimeClient(runtime).get("/metrics")
+        return response.content.decode()
+
+    assert "quantum_cpu_ratio" not in asyncio.run(ask())

@@ -1,8 +1,8 @@
 """`/metrics`: what a Prometheus server reads (the text format, https://prometheus.io/docs/instrumenting/exposition_formats/).
 
-The trading system's metrics follow from the catalogue; what is null or stale is absent, not frozen, and its source is a
-label, so that nothing simulated passes for real. The rest is of the process that answers: where several workers share a
-port, each answer is one worker's, as its label says.
+The trading system's metrics follow from the catalogue; what is null or stale is absent, not frozen, as all are where
+the stream is down; the source is a label, so that nothing simulated passes for real. The rest is of the process that
+answers: where several workers share a port, each answer is one worker's, as its label says.
 """
 
 import json
@@ -98,10 +98,15 @@ class Figures(Collector):
             },
         }
 
+    @property
+    def _is_live(self) -> bool:
+        """Whether the newest snapshot is of now: not recalled, nor the last before silence."""
+        return self._report["age"] is not None and self._report["status"] != "down"
+
     def collect(self) -> Iterator[Family]:
         """See Collector."""
         latest = self._runtime.hub.recent.latest
-        if latest is not None:
+        if latest is not None and self._is_live:
             snapshot = json.loads(latest.text)
             yield from (family for metric in CATALOGUE if (family := describe_value(metric, snapshot)))
             yield describe_problems(snapshot)
