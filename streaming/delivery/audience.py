@@ -40,7 +40,7 @@ class Audience:
         `write`: gives a descriptor bytes, and returns how many it took; raises OSError where it takes none.
         """
         self.size = SIZE
-        self.deliveries = 0  # snapshots given to sockets directly
+        self.written = 0  # snapshots given to sockets directly
         self._recent = recent
         self._turns = turns
         self._write_to = write
@@ -71,8 +71,6 @@ class Audience:
         block = self._open.get(client.share)
         if block is None or len(block) >= self.size or block.after != client.after:
             block = self._open[client.share] = self._find_room(client)
-        if sender.descriptor in block:
-            raise RuntimeError("A connection's descriptor was given to another one, and nobody had told its sender.")
         block[sender.descriptor] = client
         client.block = block
         self._others.pop(client, None)
@@ -95,6 +93,10 @@ class Audience:
 
     async def send(self, frame: Frame, before: int) -> None:
         """Send `frame`, the newest, to all who have everything up to the id `before`; the rest is looked after."""
+        for block in self._blocks:
+            if block.after not in {before, frame.id}:  # the sweep before was broken off: they lack its snapshot
+                for client in tuple(block.values()):
+                    self.step_back(client)
         self._blocks = [block for block in self._blocks if block]
         self._open.clear()  # links come and go
         others = tuple(self._others)
@@ -121,7 +123,7 @@ class Audience:
                 taken.append(0)
         block.after = frame.id
         whole = taken.count(len(encoded))
-        self.deliveries += whole
+        self.written += whole
         if whole != len(taken):
             for client, count in zip(tuple(block.values()), taken, strict=True):
                 if count != len(encoded):

@@ -20,17 +20,16 @@ class BodyTooLargeError(OSError):
 
 
 class BodyLimit:
-    """An ASGI application around the one for HTTP, which answers 413 where a body is larger than `most` bytes.
+    """An ASGI application around the one for HTTP, which answers 413 where a body is larger than LARGEST_BODY.
 
     One that says so is refused before any of it is read; of one that does not, no more than that is read.
     """
 
-    def __init__(self, application: Application, most: int = LARGEST_BODY) -> None:
+    def __init__(self, application: Application) -> None:
         self._application = application
-        self._most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if find_length(scope["headers"]) > self._most:
+        if find_length(scope["headers"]) > LARGEST_BODY:
             await answer(send, 413, TOO_LARGE)
             return
         come, is_over, has_started = 0, False, False
@@ -39,7 +38,7 @@ class BodyLimit:
             nonlocal come, is_over
             message = await receive()
             come += len(message.get("body", b""))
-            if come > self._most:
+            if come > LARGEST_BODY:
                 is_over = True
                 return {"type": "http.disconnect"}
             return message

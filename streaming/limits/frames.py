@@ -5,7 +5,6 @@ measured in bytes, before it is parsed, as a token bucket (a burst, then a rate)
 """
 
 import time
-from collections.abc import Callable
 
 #: Bytes that a client may send at once, and a second from then on. A ping takes 6: this is 3,000 of them, 20 ms of
 #: work, and then 300 a second.
@@ -20,13 +19,13 @@ class FrameBudget:
 
     __slots__ = ("_left", "_seen_at")
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self) -> None:
         self._left = float(BURST)
-        self._seen_at = clock()
+        self._seen_at = time.monotonic()
 
-    def spend(self, count: int, clock: Callable[[], float] = time.monotonic) -> int:
+    def spend(self, count: int) -> int:
         """`count` bytes have come: how many of them may be looked at."""
-        now = clock()
+        now = time.monotonic()
         self._left = min(self._left + (now - self._seen_at) * RATE, BURST)
         self._seen_at = now
         allowed = min(count, int(self._left))

@@ -90,7 +90,7 @@ class Figures(Collector):
         self._runtime = runtime
         self._report = {
             **report,
-            "deliveries": runtime.hub.audience.deliveries,
+            "deliveries": runtime.hub.audience.written,
             "connections": {
                 "taken": runtime.visits.places.taken,
                 "refused": runtime.visits.places.refused,
