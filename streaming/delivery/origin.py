@@ -30,7 +30,7 @@ class OriginMiddleware(OriginValidator):
 
     def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Coroutine[Any, Any, None]:
         """Return what serves the connection instead of awaiting it: whatever awaits stays in memory with it."""
-        is_let_in = self.lets_in(scope, is_encrypted=is_encrypted(scope, send))
+        is_let_in = self.lets_in(scope, is_encrypted=not settings.HTTPS or is_encrypted(scope, send))
         application = self.application if is_let_in else refuse
         serving: Coroutine[Any, Any, None] = application(scope, receive, send)
         return serving

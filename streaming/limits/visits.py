@@ -23,40 +23,56 @@ Peer = tuple[str, int]
 class Visit:
     """One connection's. `end` must be called when it has ended."""
 
-    __slots__ = ("_abort", "_timer", "_visits", "peer")
+    __slots__ = ("_abort", "_due", "_timer", "_visits", "peer")
 
     def __init__(self, visits: "Visits", peer: Peer, abort: Callable[[], None]) -> None:
         self._visits = visits
         self._abort = abort
-        self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None  # on the loop's clock
+        self._timer: asyncio.TimerHandle | None = None  # one for all deadlines: most connections are quick
         self.peer = peer
 
     def expect_head(self) -> None:
         """The head of a request is to be here soon."""
-        if self._timer is None:
+        if self._due is None:
             self._set(self._visits.hurried_head_s if self._visits.places.is_reserve else self._visits.head_s)
 
     def expect_body(self) -> None:
         """Its head is here, and its body is to be soon."""
-        self.meet()
         self._set(self._visits.body_s)
 
     def meet(self) -> None:
         """All that was expected is here."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._due = None
 
     def end(self) -> None:
         """The connection has ended."""
-        self.meet()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._visits.end(self)
 
     def _set(self, seconds: float) -> None:
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._abort_late)
+        loop = asyncio.get_running_loop()
+        self._due = loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._due:
+            self._arm(loop, self._due)
 
-    def _abort_late(self) -> None:
+    def _arm(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(when, self._look)
+
+    def _look(self) -> None:
+        """A deadline has come; it may have been met, or moved."""
         self._timer = None
+        loop = asyncio.get_running_loop()
+        if self._due is None:
+            return
+        if self._due > loop.time():
+            self._arm(loop, self._due)
+            return
+        self._due = None
         logger.debug("%s did not say in time what it wants.", self.peer[0])
         self._visits.late += 1
         self._abort()

@@ -28,6 +28,7 @@ from streaming.servers import (
 )
 from streaming.servers.daphne_http import VisitedFactory
 from streaming.servers.daphne_sender import WatchedProtocol
+from streaming.servers.mailbox import Mailbox
 
 logger = logging.getLogger(__name__)
 
@@ -72,13 +73,16 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # it has no types
         """Nothing: Daphne looks here for applications that have ended, once a second; ours say so."""
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """As Daphne does, and see to its end."""
-        queue = super().create_application(protocol, scope)
-        if queue is not None:
-            self.connections[protocol]["application_instance"].add_done_callback(
-                partial(self._end_application, protocol)
-            )
-        return queue
+        """As Daphne does, with a smaller queue for what it receives, and see to its end."""
+        if protocol not in self.connections:  # gone
+            return None
+        scope.setdefault("asgi", {"version": "3.0"})
+        mailbox = Mailbox()
+        serving = self.application(scope, mailbox.get, partial(self.handle_reply, protocol))
+        application = asyncio.ensure_future(serving, loop=asyncio.get_running_loop())
+        self.connections[protocol]["application_instance"] = application
+        application.add_done_callback(partial(self._end_application, protocol))
+        return mailbox
 
     def _end_application(self, protocol: Any, application: "asyncio.Task[None]") -> None:
         """The application of a connection has ended: where it failed, the client is told; and it is forgotten."""
@@ -156,6 +160,7 @@ def run(
         server.ws_factory.protocol = WatchedProtocol
         # A message over the limit gets 1009, not a broken connection. Null origins are for OriginMiddleware to judge.
         server.ws_factory.setProtocolOptions(failByDrop=False, allowNullOrigin=True)
+        WatchedProtocol.settle_options(server.ws_factory)
         ready(*server.listening_addresses[0])
 
     endings: list[asyncio.Task[None]] = []

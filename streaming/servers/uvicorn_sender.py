@@ -15,6 +15,7 @@ from streaming.delivery.sending import AsgiSend, Sender, SteppingSender
 from streaming.limits.frames import FAREWELL_S, REASON, FrameBudget
 from streaming.limits.visits import Visit
 from streaming.servers.internals import Door, needs
+from streaming.servers.mailbox import Mailbox
 from streaming.servers.socket_sender import SocketSender
 
 
@@ -28,6 +29,17 @@ class WatchedProtocol(WebSocketsSansIOProtocol):
     sender: "UvicornSender | None" = None
     visit: Visit | None = None
     _budget: FrameBudget | None = None
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.queue: Any = Mailbox()
+
+    def forget_handshake(self) -> None:
+        """Let go of what nobody reads any more: the request, in three shapes, and the answer."""
+        scope: Any = self.scope
+        scope["headers"].clear()  # a list that the application's copies of the scope have, too
+        scope.clear()
+        del self.request, self.response
 
     def pause_writing(self) -> None:
         """The transport keeps something."""
@@ -99,6 +111,7 @@ class UvicornSender(SocketSender):
         super().__init__(transport, transport.get_extra_info("socket").fileno())
         self._protocol = protocol
         protocol.sender = self
+        protocol.forget_handshake()
         transport.set_write_buffer_limits(high=0)
         if self.kept:
             self.pause()
