@@ -7,7 +7,9 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from benchmarks.peers import PEERS
 from benchmarks.plan import Plan, make_plan
 from benchmarks.processes import PROJECT, StartError
 from benchmarks.report import DOCUMENTS, RECORDED, RESULTS_NAME, write_report
-from benchmarks.results import describe_row, write_results
+from benchmarks.results import Row, describe_row, write_results
+from benchmarks.resume import measure_resume
+from benchmarks.snapshot import DATABASES, measure_snapshot
 from benchmarks.targets import describe_targets
 
 CLIENTS, QUICK_CLIENTS = [200, 1000, 5000, 10_000], [200, 1000]
@@ -80,7 +84,8 @@ class Ports:
 def run(plan: Plan, arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run all cases; what fails is reported, and the rest goes on."""
     ports = Ports(arguments.port)
-    rows, newcomers, restarts = [], [], []
+    rows: list[Row] = []
+    beside: dict[str, list[Row]] = {"newcomers": [], "restarts": [], "resumes": [], "snapshots": []}
     failures: list[str] = []
 
     @contextlib.contextmanager
@@ -98,15 +103,22 @@ def run(plan: Plan, arguments: argparse.Namespace, folder: Path) -> dict[str, An
             rows.append(run_case(case, ports.next(), arguments.look_every_ms))
             print(describe_row(rows[-1]), flush=True)
     largest = {case.peer.name: case for case in sorted(plan.cases, key=lambda case: case.clients)}
+
+    def measure_beside(what: str, name: str, measure: Callable[[], Row]) -> None:
+        with reporting(f"{name}, {what}"):
+            beside[what].append(measure())
+            print(f"{name}, {what}: {beside[what][-1]}", flush=True)
+
+    look_every_ms = arguments.look_every_ms
     for name in OURS if not arguments.quick else ():
-        if name in largest:
-            with reporting(f"{name}, newcomers"):
-                newcomers.append(measure_newcomers(largest[name], ports.next(), arguments.look_every_ms))
-                print(f"{name}: {newcomers[-1]}", flush=True)
-            with reporting(f"{name}, restart"):
-                restarts.append(measure_restart(PEERS[name], COMING_BACK, ports.next(), arguments.look_every_ms))
-                print(f"{name}: {restarts[-1]}", flush=True)
-    return {"rows": rows, "newcomers": newcomers, "restarts": restarts, "left_out": plan.left_out + failures}
+        if largest_case := largest.get(name):
+            peer, server = largest_case.peer, name.removeprefix("ours-")
+            measure_beside("newcomers", name, partial(measure_newcomers, largest_case, ports.next(), look_every_ms))
+            measure_beside("restarts", name, partial(measure_restart, peer, COMING_BACK, ports.next(), look_every_ms))
+            measure_beside("resumes", name, partial(measure_resume, server, COMING_BACK, ports.next()))
+            for database in DATABASES:
+                measure_beside("snapshots", name, partial(measure_snapshot, server, database, ports.next()))
+    return {"rows": rows, **beside, "left_out": plan.left_out + failures}
 
 
 def main() -> None:

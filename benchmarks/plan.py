@@ -68,7 +68,8 @@ def make_plan(peers: list[str], clients: list[int], *, rate: float, window_s: fl
     for _ in range(rounds):
         for wanted in clients:
             for peer in able:
-                case = make_case(peer, wanted, min(wanted, most), rate=rate, window_s=window_s)
+                able_to = min(wanted, most // peer.files_a_client)
+                case = make_case(peer, wanted, able_to, rate=rate, window_s=window_s)
                 if case.interval_s * (case.warm_up + case.watched) > max(LONGEST_WATCH_S, 1.5 * window_s):
                     reason = f"one snapshot takes it about {wanted * peer.guess_cost_us(wanted) / 1e6:.0f} s of CPU"
                     left_out.append(f"{peer.name} with {wanted:,} clients: {reason}")

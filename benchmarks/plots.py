@@ -16,6 +16,8 @@ from benchmarks.results import Results, Row, choose_shown_clients, find_row, mer
 STYLES = {
     "ours-daphne": ("#0b5fa5", "o", "-"),
     "ours-uvicorn": ("#0a8f5b", "s", "-"),
+    "nginx-ours-daphne": ("#7fb2d9", "o", "--"),
+    "nginx-ours-uvicorn": ("#86cbb0", "s", "--"),
     "textbook-daphne": ("#c0392b", "^", "--"),
     "textbook-redis": ("#d9822b", "v", "--"),
     "fastapi": ("#8e44ad", "D", "--"),

@@ -9,25 +9,25 @@ from pathlib import Path
 
 from benchmarks.processes import PROJECT
 from benchmarks.results import Results, choose_shown_clients, merge_rounds, read_results
-from benchmarks.tables import describe_history, describe_results, describe_resume
+from benchmarks.tables import describe_history, describe_results, tabulate_resumes, tabulate_snapshots
 
 TEMPLATE = Path(__file__).with_name("benchmarks.md.template")
 RECORDED = PROJECT / "benchmarks" / "results"
 DOCUMENTS = PROJECT / "docs"
 HISTORY = RECORDED / "history.json"
-RESUME = RECORDED / "resume.json"
 #: Of the results and of the page, in whichever folder; the page's pictures are in a folder beside it.
 RESULTS_NAME, PAGE_NAME, PICTURES_NAME = "latest.json", "benchmarks.md", "benchmarks"
 NOTICE = "<!-- Made by `make bench-report`: edit benchmarks/benchmarks.md.template, not this page. -->"
 
 
-def compose_page(results: Results, history: Results, resume: Results) -> str:
+def compose_page(results: Results, history: Results) -> str:
     """The page. Raises ValueError where the template does not name each part exactly once."""
     page = TEMPLATE.read_text()
     parts = {
         "[[results]]": describe_results(results, name_pictures(results)),
         "[[history]]": describe_history(history),
-        "[[resume]]": describe_resume(resume),
+        "[[resume]]": "\n".join(tabulate_resumes(results.get("resumes", []))),
+        "[[snapshot]]": "\n".join(tabulate_snapshots(results.get("snapshots", []))),
     }
     for mark, text in parts.items():
         if page.count(mark) != 1:
@@ -52,7 +52,7 @@ def write_report(results_folder: Path, page_folder: Path) -> Path:
     """
     results = read_results(results_folder / RESULTS_NAME)
     page = page_folder / PAGE_NAME
-    page.write_text(compose_page(results, read_results(HISTORY), read_results(RESUME)))
+    page.write_text(compose_page(results, read_results(HISTORY)))
     try:
         from benchmarks.plots import draw_plots  # only here: it takes its time, and not everybody has it
     except ModuleNotFoundError as error:

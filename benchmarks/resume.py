@@ -17,7 +17,6 @@ import threading
 import time
 import urllib.request
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,8 @@ from benchmarks.load.recorder import at
 from benchmarks.peers.ours import ENVIRONMENT, Ours
 from benchmarks.peers.peer import Stage
 from benchmarks.processes import Running, cpu_usage, raise_file_limit
-from benchmarks.report import DOCUMENTS, RECORDED, RESUME, write_report
-from benchmarks.results import Results, Row, write_results
-from benchmarks.tables import describe_resume
+from benchmarks.results import Row
+from benchmarks.tables import tabulate_resumes
 
 SERVERS = ("daphne", "uvicorn")
 CLIENTS = 5000
@@ -85,7 +83,7 @@ def find_cursor(database: Path) -> int:
         return int(connection.execute(query, (LACKED,)).fetchone()[0])
 
 
-def measure(server: str, clients: int, port: int) -> Row:
+def measure_resume(server: str, clients: int, port: int) -> Row:
     """One row of the results."""
     with tempfile.TemporaryDirectory() as folder:
         peer = Ours(server)
@@ -105,7 +103,7 @@ def measure(server: str, clients: int, port: int) -> Row:
             poller = Poller(port)
             poller.start()
             began = time.monotonic()
-            with Load(port, f"{peer.path}?since={cursor}") as load:
+            with Load(port, f"{peer.path}?since={cursor}", same=True) as load:
                 opened = load.connect(clients, timeout_s=60)["opened"]
                 connected = time.monotonic()
                 seen = load.mark(patience_s=120)  # until everybody has the newest snapshot
@@ -118,7 +116,7 @@ def measure(server: str, clients: int, port: int) -> Row:
                     "clients": opened,
                     "messages": seen["messages"],
                     "behind": seen["behind"],
-                    **{fault: seen[fault] for fault in ("lost", "doubled", "disordered")},
+                    **{fault: seen[fault] for fault in ("lost", "doubled", "disordered", "strays")},
                     "connected_s": connected - began,
                     "live_s": live - began,
                     "cpu_s": cpu_s,
@@ -135,11 +133,11 @@ def measure(server: str, clients: int, port: int) -> Row:
 
 
 def main() -> None:
-    """Measure and print; a run of everything is recorded and goes into docs/benchmarks.md."""
+    """Measure and print; `make bench` does it, too, and records it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.resume", description=__doc__)
-    parser.add_argument("--only", choices=SERVERS, action="append", help="this server alone (record nothing)")
+    parser.add_argument("--only", choices=SERVERS, action="append", help="this server alone")
     parser.add_argument("--clients", type=int, default=CLIENTS)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--port", type=int, default=8395)
     arguments = parser.parse_args()
     if raise_file_limit() < arguments.clients + 200:
@@ -147,13 +145,9 @@ def main() -> None:
     rows: list[Row] = []
     for _ in range(arguments.rounds):
         for server in arguments.only or SERVERS:
-            rows.append(measure(server, arguments.clients, arguments.port))
+            rows.append(measure_resume(server, arguments.clients, arguments.port))
             print(json.dumps(rows[-1]), flush=True)
-    results: Results = {"date": datetime.now(UTC).date().isoformat(), "rows": rows}
-    print(describe_resume(results))
-    if arguments.only is None and arguments.clients == CLIENTS:
-        write_results(results, RESUME)
-        print(f"Written: {RESUME}, {write_report(RECORDED, DOCUMENTS)}")
+    print(*tabulate_resumes(rows), sep="\n")
 
 
 if __name__ == "__main__":

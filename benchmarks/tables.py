@@ -137,20 +137,22 @@ def describe_history(history: Results) -> str:
     return "\n".join(lines)
 
 
-def describe_resume(resume: Results) -> str:
-    """What happens when everybody resumes at once, as Markdown; a row for each run."""
+def tabulate_resumes(rows: list[Row]) -> Iterator[str]:
+    """What happens when everybody resumes at once; a row for each run."""
     heads = ["", "clients", "messages", "lost or doubled", "connected", "all live", "ticks missed"]
     heads += ["`health/live` ms p50 / p99 / max while they connect", "then", "CPU µs a message", "memory at most"]
-    lines = [f"Measured on {resume['date']}.\n", f"| {' | '.join(heads)} |", "|:--" + "|--:" * (len(heads) - 1) + "|"]
-    for row in resume["rows"]:
+    yield f"| {' | '.join(heads)} |"
+    yield "|:--" + "|--:" * (len(heads) - 1) + "|"
+    for row in rows:
         alive = [
             f"{ms['p50']:.0f} / {ms['p99']:.0f} / {ms['max']:.0f}" for ms in (row["connecting_ms"], row["alive_ms"])
         ]
+        faults = sum(row.get(fault, 0) for fault in ("lost", "doubled", "disordered", "strays"))
         cells = [
             row["server"],
             f"{row['clients']:,}",
             f"{row['messages']:,}",
-            f"{row['lost'] + row['doubled'] + row['disordered']}",
+            f"{faults}",
             f"after {row['connected_s']:.1f} s",
             f"after {row['live_s']:.1f} s",
             f"{row['ticks_missed']}",
@@ -158,5 +160,13 @@ def describe_resume(resume: Results) -> str:
             f"{row['cpu_s'] * 1e6 / row['messages']:.1f}",
             f"{row['peak_mib']:.0f} MiB",
         ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        yield f"| {' | '.join(cells)} |"
+
+
+def tabulate_snapshots(rows: list[Row]) -> Iterator[str]:
+    """What a snapshot itself costs."""
+    yield "| server | database | CPU ms a snapshot, no client | share of a core | with one client |"
+    yield "|:--|:--|--:|--:|--:|"
+    for row in rows:
+        shares = f"{row['load_alone']:.1%} | {row['load_with_one']:.1%}"
+        yield f"| {row['server']} | {row['database']} | {row['cpu_ms']:.2f} | {shares} |"

@@ -9,10 +9,8 @@ from benchmarks import report
 from benchmarks.results import Results, read_results, write_results
 
 
-def read_recorded() -> tuple[Results, Results, Results]:
-    files = report.RECORDED / report.RESULTS_NAME, report.HISTORY, report.RESUME
-    results, history, resume = map(read_results, files)
-    return results, history, resume
+def read_recorded() -> tuple[Results, Results]:
+    return read_results(report.RECORDED / report.RESULTS_NAME), read_results(report.HISTORY)
 
 
 def test_the_page_is_what_the_program_makes_of_the_recorded_figures() -> None:
@@ -21,7 +19,7 @@ def test_the_page_is_what_the_program_makes_of_the_recorded_figures() -> None:
 
 
 def test_every_picture_of_the_page_is_there() -> None:
-    results, *_ = read_recorded()
+    results, _ = read_recorded()
     for address in report.name_pictures(results).values():
         assert (report.DOCUMENTS / address).is_file()
 

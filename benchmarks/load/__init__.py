@@ -22,9 +22,14 @@ class Load:
     time that the caller gives.
     """
 
-    def __init__(self, port: int, path: str, *, own_payloads: bool = False, look_every_ms: float = 1.0) -> None:
-        """`own_payloads`: the server makes a payload of its own for each connection. `look_every_ms`: see Swarm."""
-        argv = [sys.executable, "-m", "benchmarks.load", str(port), path, str(look_every_ms)]
+    def __init__(
+        self, port: int, path: str, *, own_payloads: bool = False, same: bool = False, look_every_ms: float = 1.0
+    ) -> None:
+        """`own_payloads`: the server makes a payload of its own for each connection. `same`: all are sent the same.
+
+        `look_every_ms`: see Swarm.
+        """
+        argv = [sys.executable, "-m", "benchmarks.load", str(port), path, str(look_every_ms), *["same"] * same]
         self._own_payloads = own_payloads
         self._process = subprocess.Popen(
             argv, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""The load generator's process: `python -m benchmarks.load PORT PATH LOOK_EVERY_MS`, asked through standard input.
+"""The load generator's process: `python -m benchmarks.load PORT PATH LOOK_EVERY_MS [same]`, asked by standard input.
 
 One JSON object a line: `{"do": "connect", "count": 1000, ...}` names a method of Swarm and its arguments; the answer is
 one line of JSON on standard output. It ends when its input does.
@@ -19,7 +19,7 @@ def main() -> None:
     """Serve requests until the end of input."""
     raise_file_limit()
     gc.disable()  # nothing here is cyclic; a collection over 10,000 connections would show as latency
-    swarm = Swarm(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]) / 1000)
+    swarm = Swarm(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]) / 1000, is_same="same" in sys.argv[4:])
     swarm.watch(0)
     asked = b""
     while True:

@@ -5,12 +5,16 @@ compared as bytes from then on.
 """
 
 from array import array
-from typing import Any
-
-from benchmarks.load.connection import Connection
+from typing import Any, Protocol
 
 #: Payloads that are remembered to count how many a gap is long.
 REMEMBERED = 200_000
+
+
+class Receiver(Protocol):
+    """Who received something. `last`: id of its last snapshot."""
+
+    last: int | None
 
 
 class Sight:
@@ -50,7 +54,7 @@ class Recorder:
         """How many connections have received the newest snapshot."""
         return self._sights[self.newest].count if self.newest else 0
 
-    def note(self, connection: Connection, raw: bytes, now: float) -> None:
+    def note(self, connection: Receiver, raw: bytes, now: float) -> None:
         """Record that `connection` received the frame `raw` at `now` (Unix seconds)."""
         if raw != self._raw:
             self._learn(raw, now)

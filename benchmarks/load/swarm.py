@@ -9,9 +9,10 @@ from typing import Any
 
 from benchmarks.load.connection import CLOSE, TEXT, Connection, make_request
 from benchmarks.load.recorder import Recorder, at
+from benchmarks.load.story import Story
 
-#: Bytes that are read from a connection at a time: a few messages.
-READ = 4096
+#: Bytes that are read from a connection at a time: a few messages; where much comes at once, as much as is there.
+READ, READ_STORY = 4096, 1 << 18
 #: Seconds until a refused client tries again.
 RETRY_S = 0.1
 
@@ -23,7 +24,8 @@ class Swarm:
     each message, which no server pays for clients on other machines; times are late by as much, at most.
     """
 
-    def __init__(self, port: int, path: str, look_every_s: float) -> None:
+    def __init__(self, port: int, path: str, look_every_s: float, *, is_same: bool = False) -> None:
+        """`is_same`: all of them are sent the same, all along."""
         self._port = port
         self._request = make_request(port, path)
         self._look_every_s = look_every_s
@@ -40,6 +42,7 @@ class Swarm:
         self._lost_at: float | None = None
         self._first_back_at: float | None = None
         self._recorder = Recorder()
+        self._story = Story(self._recorder) if is_same else None
         self._marked = time.perf_counter()
         self._marked_cpu = time.process_time()
 
@@ -83,17 +86,23 @@ class Swarm:
     def mark(self, patience_s: float) -> dict[str, Any]:
         """Wait until all have the newest snapshot, report since the last mark, and count anew."""
         limit = time.perf_counter() + patience_s
-        while self._recorder.newest_count < len(self._opened) and time.perf_counter() < limit:
+        while self._count_newest() < len(self._opened) and time.perf_counter() < limit:
             self.turn(0.01)
         now, cpu = time.perf_counter(), time.process_time()
         report = self._recorder.report(len(self._opened))
-        report["behind"] = max(0, len(self._opened) - self._recorder.newest_count) if patience_s else 0
+        if self._story is not None:
+            report["messages"], report["strays"] = self._story.messages, self._story.strays
+        report["behind"] = max(0, len(self._opened) - self._count_newest()) if patience_s else 0
         report["open"], report["closed_by_server"] = len(self._opened), self._closed
         report["wall_s"], report["load_cpu_s"] = now - self._marked, cpu - self._marked_cpu
         self._recorder.clear()
         self._closed = 0
         self._marked, self._marked_cpu = time.perf_counter(), time.process_time()
         return report
+
+    def _count_newest(self) -> int:
+        """How many have the newest snapshot."""
+        return self._recorder.newest_count if self._story is None else self._story.whole
 
     def keep_coming_back(self) -> dict[str, Any]:
         """Connect again whenever the server closes."""
@@ -134,6 +143,7 @@ class Swarm:
         """Wait for something and handle it; True where a watched file can be read."""
         is_asked = False
         connections, note, now = self._connections, self._recorder.note, time.time
+        most = READ if self._story is None else READ_STORY
         for fd, events in self._epoll.poll(timeout_s, READ):
             connection = connections.get(fd)
             if connection is None:
@@ -142,7 +152,7 @@ class Swarm:
                 self._go_on(connection, events)
             else:
                 try:
-                    data = connection.receive(READ)
+                    data = connection.receive(most)
                 except BlockingIOError:
                     continue
                 except OSError as error:
@@ -151,7 +161,8 @@ class Swarm:
                 received = now()
                 # One whole text frame, which is nearly always what comes: \x81, 126, two bytes of length.
                 if (
-                    not connection.rest
+                    self._story is None
+                    and not connection.rest
                     and data[:2] == b"\x81\x7e"
                     and int.from_bytes(data[2:4], "big") == len(data) - 4
                 ):
@@ -171,6 +182,9 @@ class Swarm:
     def _take(self, connection: Connection, data: bytes, received: float) -> None:
         if not data:
             self._lose(connection, "closed")
+            return
+        if self._story is not None:
+            self._story.take(connection, data, received)
             return
         for frame in connection.take(data):
             if frame.opcode == TEXT:
@@ -241,6 +255,8 @@ class Swarm:
         self._connections.pop(connection.fd, None)
         if connection.is_open:
             self._opened.pop(connection, None)
+            if self._story is not None:
+                self._story.forget(connection)
         connection.socket.close()
 
     def _abandon_pending(self) -> None:

@@ -1,5 +1,6 @@
 """The servers that are compared, one module each. A peer is a handful of programs that stream at an address."""
 
+from benchmarks.peers.behind_nginx import NGINX_DAPHNE, NGINX_UVICORN
 from benchmarks.peers.fastapi_peer import FastAPI
 from benchmarks.peers.nchan import Nchan
 from benchmarks.peers.ours import OURS_DAPHNE, OURS_UVICORN
@@ -13,6 +14,8 @@ PEERS: dict[str, Peer] = {
     for peer in (
         OURS_DAPHNE,
         OURS_UVICORN,
+        NGINX_DAPHNE,
+        NGINX_UVICORN,
         TextbookDaphne(),
         TextbookRedis(),
         FastAPI(),

@@ -32,10 +32,10 @@ class Ours(Peer):
         self._server = server
         self._environment: dict[str, str] = {}
 
-    def prepare(self, folder: Path) -> None:
-        """Migrate a database of our own."""
-        database = folder / f"{self.name}.sqlite3"
-        environment = {**ENVIRONMENT, "DATABASE_URL": f"sqlite:///{database}"}
+    def prepare(self, folder: Path, database_url: str = "") -> None:
+        """Migrate a database: the one of `database_url`, else an SQLite file of our own."""
+        database = database_url or f"sqlite:///{folder / self.name}.sqlite3"
+        environment = {**ENVIRONMENT, "DATABASE_URL": database}
         self._environment = {name: value for name, value in environment.items() if value}
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "--verbosity", "0"],

@@ -33,6 +33,8 @@ class Peer:
     health_path = ""
     #: Python packages that it needs.
     packages: tuple[str, ...] = ()
+    #: Files that one of its processes opens for each client.
+    files_a_client = 1
     #: Whether each connection gets payloads of its own, made for it.
     has_own_payloads = False
 
