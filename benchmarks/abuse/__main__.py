@@ -111,11 +111,14 @@ def measure(running: Running, name: str) -> dict[str, float | str]:
     for witness in witnesses:
         witness.start()
     time.sleep(1)
-    with attacking(ATTACKS[name], PORT):
+    with attacking(ATTACKS[name], PORT) as count:
         limit = time.monotonic() + SECONDS
         while time.monotonic() < limit:
             time.sleep(0.1)
             most = max(most, resident_mib(running))
+        times = count()
+    if ATTACKS[name] is not None and not times:
+        raise SystemExit(f"{name}: nothing was done, so nothing was measured")
     time.sleep(1.5)
     for witness in witnesses:
         witness.is_over.set()
@@ -125,6 +128,7 @@ def measure(running: Running, name: str) -> dict[str, float | str]:
     late, health = witnesses
     return {
         "attack": name,
+        "times": times,
         "late_ms": late.worst_s * 1000,
         "cut": late.errors,
         "health_ms": health.worst_s * 1000,
@@ -185,8 +189,8 @@ def main() -> None:
             "attacker took one."
         ),
         "",
-        "| attack | server | snapshots at most so late | health at most | memory meanwhile | kept |",
-        "|---|---|---:|---:|---:|---:|",
+        "| attack | times | server | snapshots at most so late | health at most | memory meanwhile | kept |",
+        "|---|---:|---|---:|---:|---:|---:|",
     ]
     with tempfile.TemporaryDirectory(prefix="abuse-") as name:
         for profile in arguments.profile or ["embedded", "scaled"]:
@@ -201,6 +205,7 @@ def main() -> None:
                         silent = f", none {row['unanswered']} ×" if row["unanswered"] else ""
                         cells = [
                             attack,
+                            f"{row['times']:,}" if row["times"] else "",
                             f"{kind}, {profile}",
                             f"{row['late_ms']:.0f} ms{cut}",
                             f"{row['health_ms']:.0f} ms{silent}",

@@ -1,4 +1,7 @@
-"""The attacks: each is a function that is called with a port and lasts for SECONDS, in a process of its own."""
+"""The attacks: each is a function that is called with a port and lasts for SECONDS, in a process of its own.
+
+Each counts what it did, by `did`: an attack that fails at the first step is none.
+"""
 
 import asyncio
 import contextlib
@@ -10,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
@@ -30,28 +34,37 @@ def flood_with_pings(port: int) -> None:
             one.socket.settimeout(1)
             while True:
                 one.socket.sendall(pings)
+                did(5000)
 
 
 def log_in_wrongly(port: int) -> None:
     """200 at once try passwords, each with a session and a token of its own against forgery."""
 
+    def ask(words: bytes) -> bytes:
+        """The answer; tried again while there is none, or too many ask (503)."""
+        for _once in until_over():
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as one:
+                one.settimeout(SECONDS)
+                one.sendall(words)
+                answer = read_all(one)
+                did()
+                if answer and not answer.startswith(b"HTTP/1.1 503"):
+                    return answer
+        return b""
+
     def attempt(_: int) -> None:
         for _once in until_over():
-            with contextlib.suppress(OSError, IndexError), socket.create_connection(("127.0.0.1", port)) as one:
-                one.settimeout(SECONDS)
-                one.sendall(b"GET /account/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-                page = read_all(one)
-            with contextlib.suppress(OSError, IndexError), socket.create_connection(("127.0.0.1", port)) as one:
-                one.settimeout(SECONDS)
-                token = page.split(b'name="csrfmiddlewaretoken" value="')[1].split(b'"')[0]
-                cookie = page.split(b"csrftoken=")[1].split(b";")[0]
-                form = b"login=admin&password=wrong&csrfmiddlewaretoken=" + token
-                one.sendall(
-                    b"POST /account/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
-                    b"Content-Type: application/x-www-form-urlencoded\r\nCookie: csrftoken=%b\r\n"
-                    b"Content-Length: %d\r\n\r\n%b" % (cookie, len(form), form)
-                )
-                read_all(one)
+            page = ask(b"GET /account/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            if b"csrftoken=" not in page:  # the time is over
+                return
+            token = page.split(b'name="csrfmiddlewaretoken" value="')[1].split(b'"')[0]
+            cookie = page.split(b"csrftoken=")[1].split(b";")[0]
+            form = b"login=admin&password=wrong&csrfmiddlewaretoken=" + token
+            ask(
+                b"POST /account/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                b"Content-Type: application/x-www-form-urlencoded\r\nCookie: csrftoken=%b\r\n"
+                b"Content-Length: %d\r\n\r\n%b" % (cookie, len(form), form)
+            )
 
     with ThreadPoolExecutor(200) as pool:
         list(pool.map(attempt, range(200)))
@@ -65,6 +78,7 @@ def ask_for_history(port: int) -> None:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             one.connect(("127.0.0.1", port))
             one.sendall(b"GET /stream/history?from=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            did()
         time.sleep(SECONDS)
 
 
@@ -78,6 +92,7 @@ def say_nothing(port: int) -> None:
         with contextlib.suppress(OSError):
             held.append(socket.create_connection(("127.0.0.1", port), timeout=1))
             held[-1].sendall(next(beginnings))
+            did()
         if len(held) >= 1000:
             time.sleep(0.05)
             for one in held[:100]:
@@ -92,6 +107,7 @@ def upload(port: int) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as one:
             one.settimeout(2)
             one.sendall(b"POST /stream/latest HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % (400 << 20))
+            did()
             for _ in range(400 << 4):
                 one.sendall(part)
 
@@ -113,6 +129,7 @@ def talk_nonsense(port: int) -> None:
             if words is HANDSHAKE:
                 one.sendall(text)
                 one.recv(1000)
+            did()
 
 
 def storm(port: int) -> None:
@@ -124,7 +141,8 @@ def storm(port: int) -> None:
                 reader, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), 10)
                 writer.write(HANDSHAKE)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(reader.read(1000), 10)
+                    if await asyncio.wait_for(reader.read(1000), 10):
+                        did()
                 await asyncio.sleep(1)
                 abort(writer)
 
@@ -156,24 +174,35 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 _ends_at = 0.0
+_done: Any = None  # a number that both processes see
 
 
-def carry_out(attack: Callable[[int], None], port: int) -> None:
+def did(times: int = 1) -> None:
+    """The attack did what it is about, so often."""
+    with _done.get_lock():
+        _done.value += times
+
+
+def carry_out(attack: Callable[[int], None], port: int, done: Any) -> None:
     """In this process."""
-    global _ends_at
-    _ends_at = time.monotonic() + SECONDS
-    with contextlib.suppress(Exception):
-        attack(port)
+    global _ends_at, _done
+    _ends_at, _done = time.monotonic() + SECONDS, done
+    attack(port)
 
 
 @contextmanager
-def attacking(attack: Callable[[int], None] | None, port: int) -> Iterator[None]:
-    """Carry `attack` out for as long as it lasts (None: nothing, for as long), while the block runs first."""
-    process = multiprocessing.get_context("spawn").Process(target=carry_out, args=(attack, port)) if attack else None
+def attacking(attack: Callable[[int], None] | None, port: int) -> Iterator[Callable[[], int]]:
+    """Carry `attack` out for as long as it lasts (None: nothing, for as long), while the block runs first.
+
+    What is given to the block tells how often the attack did what it is about.
+    """
+    context = multiprocessing.get_context("spawn")
+    done = context.Value("q", 0)
+    process = context.Process(target=carry_out, args=(attack, port, done)) if attack else None
     if process is not None:
         process.start()
     try:
-        yield
+        yield lambda: int(done.value)
     finally:
         if process is not None:
             process.kill()
