@@ -11,6 +11,7 @@ from streaming.runtime import Runtime
 from tests.hubs import RuntimeClient, make_frame
 
 SNAPSHOT = {
+    "id": 1,
     "timestamp": 1735174460.123,
     "datetime": "2024-12-26T00:54:20.123Z",
     "cpu": 56.21,
@@ -57,20 +58,21 @@ def test_values_have_base_units_and_name_their_source(series: dict[str, Any]) ->
 
 def test_what_is_missing_or_stale_is_absent_and_its_problem_is_told(series: dict[str, Any]) -> None:
     assert not [name for name in series if "ram" in name or "sharpe" in name]
-    assert series["quantum_problem"] == {
-        (("metric", "ram"), ("problem", "missing")): 1,
-        (("metric", "sharpe"), ("problem", "stale")): 1,
+    assert series["quantum_dashboard_problem"] == {
+        (("metric", "ram"), ("problem", "missing"), ("source", "host")): 1,
+        (("metric", "sharpe"), ("problem", "stale"), ("source", "redis")): 1,
     }
+    assert (("group", "portfolio"), ("source", "mock")) in series["quantum_dashboard_source"]
 
 
 def test_the_process_tells_of_itself(series: dict[str, Any]) -> None:
     mine = (("worker", ""),)
-    assert series["quantum_stream_clients"] == {mine: 0}
-    assert series["quantum_stream_gaps_total"] == {mine: 0}
-    assert series["quantum_sweep_duration_seconds_count"] == {mine: 1}
-    assert series["quantum_stream_age_seconds"][mine] < 60
-    assert sum(series["quantum_status"].values()) == 1
-    assert series["quantum_info"]
+    assert series["quantum_dashboard_stream_clients"] == {mine: 0}
+    assert series["quantum_dashboard_stream_gaps_total"] == {mine: 0}
+    assert series["quantum_dashboard_sweep_duration_seconds_count"] == {mine: 1}
+    assert series["quantum_dashboard_stream_age_seconds"][mine] < 60
+    assert sum(series["quantum_dashboard_status"].values()) == 1
+    assert series["quantum_dashboard_info"]
 
 
 def test_whoever_may_not_is_not_told(settings: Any) -> None:
@@ -90,9 +92,9 @@ def test_values_of_a_stream_that_is_down_are_absent(settings: Any) -> None:
         return response.content.decode()
 
     text = asyncio.run(ask())
-    assert 'quantum_status{status="down",worker=""} 1.0' in text
+    assert 'quantum_dashboard_status{status="down",worker=""} 1.0' in text
     assert "quantum_cpu_ratio" not in text
-    assert "quantum_problem{" not in text
+    assert "quantum_dashboard_problem{" not in text
 
 
 def test_values_that_were_only_recalled_are_absent() -> None:

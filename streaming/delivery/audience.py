@@ -40,7 +40,7 @@ class Audience:
         `write`: gives a descriptor bytes, and returns how many it took; raises OSError where it takes none.
         """
         self.size = SIZE
-        self.deliveries = 0  # snapshots given to sockets directly
+        self.written = 0  # snapshots written whole, by one system call each
         self._recent = recent
         self._turns = turns
         self._write_to = write
@@ -121,7 +121,7 @@ class Audience:
                 taken.append(0)
         block.after = frame.id
         whole = taken.count(len(encoded))
-        self.deliveries += whole
+        self.written += whole
         if whole != len(taken):
             for client, count in zip(tuple(block.values()), taken, strict=True):
                 if count != len(encoded):

@@ -1,0 +1,114 @@
+"""One scrape tells of all workers at a port."""
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from streaming.servers import other_workers
+from streaming.servers.other_workers import Told, Workers
+from tests.processes import Redis, Server, wait_until
+from tests.scraping import Scrape, scrape
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) -> Iterator[Server]:
+    """Two workers, both of which serve."""
+    folder = tmp_path_factory.mktemp("watching")
+    shutil.copy(prepared_database, folder)
+    redis = Redis(folder).start()
+    server = Server(folder, "uvicorn", WORKERS="2", REDIS_URL=redis.url).start()
+    wait_until(lambda: scrape(server).by("quantum_dashboard_worker_up") == {"1": 1, "2": 1}, 60)
+    wait_until(lambda: "quantum_cpu_ratio" in scrape(server).families)
+    yield server
+    assert server.stop() == 0
+    redis.stop()
+    assert "Traceback" not in server.output
+
+
+def number_of(pid: int) -> str:
+    """Which worker a process is."""
+    return psutil.Process(pid).environ()["WORKER"]
+
+
+def test_one_scrape_tells_of_all_workers_and_of_each_metric_once(server: Server) -> None:
+    with server.connect() as one, server.connect() as two:
+        assert one.recv()
+        assert two.recv()
+        seen = scrape(server)
+    assert len(seen.families) == len(set(seen.families))
+    assert sum(seen.by("quantum_dashboard_stream_clients").values()) == 2
+    assert sorted(seen.by("quantum_dashboard_lease_held").values()) == [0, 1]
+    assert set(seen.by("quantum_dashboard_sweep_duration_seconds_count")) == {"1", "2"}
+    assert set(seen.by("quantum_dashboard_stream_gaps_total")) == {"1", "2"}
+    assert [labels for labels, _ in seen.series["quantum_cpu_ratio"]] == [{"source": "host"}]
+    assert seen.by("quantum_dashboard_source", "group") == {"system": 1, "ai": 1, "portfolio": 1}
+
+
+def test_counters_only_rise_from_scrape_to_scrape_whichever_worker_answers(server: Server) -> None:
+    names = ("quantum_dashboard_sweep_duration_seconds_count", "quantum_dashboard_ticks_published_total")
+    before = scrape(server)
+    for _ in range(10):
+        now = scrape(server)
+        for name in names:
+            assert all(now.by(name)[worker] >= value for worker, value in before.by(name).items())
+        before = now
+
+
+def test_a_worker_that_hangs_is_named_and_shows_no_frozen_figure(server: Server) -> None:
+    """And one that is replaced is there again."""
+    hanging = psutil.Process(server.pid).children()[0].pid
+    number = number_of(hanging)
+
+    def told() -> Scrape:
+        return scrape(server)
+
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        seen = told()
+    finally:
+        os.kill(hanging, signal.SIGCONT)
+    assert seen.by("quantum_dashboard_worker_up") == {number: 0, "1" if number == "2" else "2": 1}
+    assert number not in seen.by("quantum_dashboard_stream_clients")
+    assert number not in seen.by("quantum_dashboard_sweep_duration_seconds_count")
+    wait_until(lambda: told().by("quantum_dashboard_worker_up")[number] == 1)
+
+
+def test_workers_that_refuse_answer_half_or_too_late_are_told_apart_from_those_that_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(other_workers, "PATIENCE_S", 0.2)
+
+    async def tell() -> Told:
+        return {"status": "ok"}
+
+    async def never() -> Told:
+        await asyncio.sleep(60)
+        return {}
+
+    async def ask() -> dict[int, Told | None]:
+        async def tell_half(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b'{"status":')
+            writer.close()
+
+        half = await asyncio.start_unix_server(tell_half, tmp_path / "4")
+        tasks = [asyncio.create_task(Workers(tmp_path, 2, 5).listen(tell))]
+        tasks += [asyncio.create_task(Workers(tmp_path, 3, 5).listen(never))]
+        await asyncio.to_thread(wait_until, lambda: (tmp_path / "2").exists() and (tmp_path / "3").exists())
+        told = await Workers(tmp_path, 1, 5).ask()
+        for task in tasks:
+            task.cancel()
+        half.close()
+        return told
+
+    assert asyncio.run(ask()) == {2: {"status": "ok"}, 3: None, 4: None, 5: None}
+
+
+def test_a_folder_in_which_no_socket_can_be_is_refused_with_its_name(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="is too long a name"):
+        Workers(tmp_path / ("long" * 30), 1, 2).check_folder()
