@@ -1,4 +1,4 @@
-"""One scrape tells of all workers at a port."""
+"""One scrape tells of all workers at a port; what the alerts and the Grafana dashboard ask for is in it."""
 
 import asyncio
 import os
@@ -12,8 +12,10 @@ import pytest
 
 from streaming.servers import other_workers
 from streaming.servers.other_workers import Told, Workers
+from tests.dashboards import NAME, fill, panels, targets, variables
 from tests.processes import Redis, Server, wait_until
-from tests.scraping import Scrape, scrape
+from tests.scraping import Prometheus, Scrape, scrape
+from tests.test_alerts import ALERTS
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +114,52 @@ def test_workers_that_refuse_answer_half_or_too_late_are_told_apart_from_those_t
 def test_a_folder_in_which_no_socket_can_be_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="is too long a name"):
         Workers(tmp_path / ("long" * 30), 1, 2).check_folder()
+
+
+def test_alerts_and_the_dashboard_ask_for_nothing_that_no_server_tells(server: Server) -> None:
+    told = scrape(server).names
+    asked = {name: rule["alert"] for rule in ALERTS for name in NAME.findall(rule["expr"])}
+    asked |= {name: title for title, target in targets() for name in NAME.findall(target["expr"])}
+    assert {name: where for name, where in asked.items() if name not in told} == {}
+
+
+def test_a_real_prometheus_understands_all_of_it_and_nothing_is_wrong(server: Server, tmp_path: Path) -> None:
+    prometheus = Prometheus(tmp_path, server.port)
+    prometheus.spawn()
+    try:
+        wait_until(prometheus.has_scraped, 30)
+        rules = prometheus.ask("rules")["groups"][0]["rules"]
+        wait_until(lambda: all(rule["health"] == "ok" for rule in prometheus.ask("rules")["groups"][0]["rules"]))
+        assert {rule["name"] for rule in rules if rule["state"] == "firing"} == set()
+        shown = {name: prometheus.ask("label/__name__/values", **{"match[]": by}) for name, by in variables().items()}
+        assert shown["$text"] == ["quantum_regime"]
+        assert set(shown["$metric"]) >= {"quantum_cpu_ratio", "quantum_latency_seconds", "quantum_pnl"}
+        assert not any(name.startswith("quantum_dashboard_") for name in shown["$metric"])
+        empty = set()
+        for title, target in targets():
+            found = prometheus.query(fill(target["expr"], metric="quantum_cpu_ratio", text="quantum_regime"))
+            if not found:
+                empty.add((title, target["refId"]))
+        assert empty == {
+            ("What is not as it should be", "A"),
+            ("$metric", "B"),  # this host's load is not simulated
+            ("$text", "A"),  # and the market's regime is
+        }
+    finally:
+        prometheus.stop()
+
+
+def test_the_dashboard_draws_no_simulated_value_as_a_real_one() -> None:
+    for panel in panels():
+        for target in panel["targets"]:
+            if "$metric" in target["expr"] or "$text" in target["expr"] or "_source{" in target["expr"]:
+                is_simulated = 'source="mock"' in target["expr"]
+                assert is_simulated or 'source!="mock"' in target["expr"]
+                assert ("SIMULATED" in target["legendFormat"]) is is_simulated
+                marked = {by["matcher"]["options"] for by in panel["fieldConfig"]["overrides"]}
+                assert not is_simulated or target["refId"] in marked
+
+
+def test_the_dashboard_leaves_it_to_grafana_where_prometheus_is() -> None:
+    asked = [panel["datasource"] for panel in panels()] + [target["datasource"] for _, target in targets()]
+    assert {source["uid"] for source in asked} == {"${datasource}"}
