@@ -62,7 +62,7 @@ class Prometheus(Process):
         configuration.write_text(
             json.dumps(  # which is YAML, too
                 {
-                    "global": {"scrape_interval": "500ms", "evaluation_interval": "500ms"},
+                    "global": {"scrape_interval": "1s", "evaluation_interval": "500ms"},
                     "rule_files": [str(ROOT / "deploy" / "prometheus" / "alerts.yaml")],
                     "scrape_configs": [scraped],
                 }

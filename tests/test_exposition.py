@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from metrics.catalogue import CATALOGUE
 from streaming.runtime import Runtime
+from streaming.web.exposition import Exposition
+from streaming.web.figures import Figures, tell_figures
 from tests.hubs import RuntimeClient, make_frame
 
 SNAPSHOT = {
@@ -106,3 +109,31 @@ def test_values_that_were_only_recalled_are_absent() -> None:
         return response.content.decode()
 
     assert "quantum_cpu_ratio" not in asyncio.run(ask())
+
+
+def test_of_what_several_workers_have_the_newest_is_told_once() -> None:
+    async def tell(number: int, cpu: float | None) -> Figures:
+        runtime = Runtime()
+        if cpu is not None:
+            await runtime.hub.pass_on(make_frame(number, text=json.dumps({**SNAPSHOT, "id": number, "cpu": cpu})))
+        return await tell_figures(runtime)
+
+    async def ask() -> list[Figures]:
+        return [await tell(7, 70.0), await tell(8, 80.0), await tell(9, None)]
+
+    newer, newest, without = asyncio.run(ask())
+    families = [*Exposition({"1": newest, "2": newer, "3": without, "4": None}).collect()]
+    (cpu,) = [family for family in families if family.name == "quantum_cpu_ratio"]
+    assert [(sample.labels, sample.value) for sample in cpu.samples] == [({"source": "host"}, 0.8)]
+    assert len({family.name for family in families}) == len(families)
+    (up,) = [family for family in families if family.name == "quantum_dashboard_worker_up"]
+    assert [(sample.labels["worker"], sample.value) for sample in up.samples] == [
+        ("1", 1),
+        ("2", 1),
+        ("3", 1),
+        ("4", 0),
+    ]
+
+
+def test_no_metric_of_the_catalogue_takes_a_name_of_the_dashboards_own() -> None:
+    assert not [metric.key for metric in CATALOGUE if metric.key.startswith("dashboard")]

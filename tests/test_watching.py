@@ -24,13 +24,31 @@ def server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) ->
     folder = tmp_path_factory.mktemp("watching")
     shutil.copy(prepared_database, folder)
     redis = Redis(folder).start()
-    server = Server(folder, "uvicorn", WORKERS="2", REDIS_URL=redis.url).start()
-    wait_until(lambda: scrape(server).by("quantum_dashboard_worker_up") == {"1": 1, "2": 1}, 60)
-    wait_until(lambda: "quantum_cpu_ratio" in scrape(server).families)
-    yield server
-    assert server.stop() == 0
-    redis.stop()
+    server = Server(folder, "uvicorn", WORKERS="2", REDIS_URL=redis.url)
+    try:
+        server.start()
+        scrape_whole(server)
+        yield server
+    finally:
+        code = server.stop()
+        redis.stop()
+        print(server.output)
+    assert code == 0
     assert "Traceback" not in server.output
+
+
+def scrape_whole(server: Server) -> Scrape:
+    """What it tells when both workers answer in time, not always so on a busy machine, and there is a snapshot."""
+
+    def look() -> Scrape | None:
+        try:
+            seen = scrape(server)
+        except TimeoutError:  # the parent listens, and no worker serves yet
+            return None
+        is_whole = seen.by("quantum_dashboard_worker_up") == {"1": 1, "2": 1} and "quantum_cpu_ratio" in seen.families
+        return seen if is_whole else None
+
+    return wait_until(look, 60)
 
 
 def number_of(pid: int) -> str:
@@ -42,7 +60,7 @@ def test_one_scrape_tells_of_all_workers_and_of_each_metric_once(server: Server)
     with server.connect() as one, server.connect() as two:
         assert one.recv()
         assert two.recv()
-        seen = scrape(server)
+        seen = scrape_whole(server)
     assert len(seen.families) == len(set(seen.families))
     assert sum(seen.by("quantum_dashboard_stream_clients").values()) == 2
     assert sorted(seen.by("quantum_dashboard_lease_held").values()) == [0, 1]
@@ -54,9 +72,9 @@ def test_one_scrape_tells_of_all_workers_and_of_each_metric_once(server: Server)
 
 def test_counters_only_rise_from_scrape_to_scrape_whichever_worker_answers(server: Server) -> None:
     names = ("quantum_dashboard_sweep_duration_seconds_count", "quantum_dashboard_ticks_published_total")
-    before = scrape(server)
+    before = scrape_whole(server)
     for _ in range(10):
-        now = scrape(server)
+        now = scrape_whole(server)
         for name in names:
             assert all(now.by(name)[worker] >= value for worker, value in before.by(name).items())
         before = now
@@ -66,19 +84,15 @@ def test_a_worker_that_hangs_is_named_and_shows_no_frozen_figure(server: Server)
     """And one that is replaced is there again."""
     hanging = psutil.Process(server.pid).children()[0].pid
     number = number_of(hanging)
-
-    def told() -> Scrape:
-        return scrape(server)
-
     os.kill(hanging, signal.SIGSTOP)
     try:
-        seen = told()
+        seen = scrape(server)
     finally:
         os.kill(hanging, signal.SIGCONT)
     assert seen.by("quantum_dashboard_worker_up") == {number: 0, "1" if number == "2" else "2": 1}
     assert number not in seen.by("quantum_dashboard_stream_clients")
     assert number not in seen.by("quantum_dashboard_sweep_duration_seconds_count")
-    wait_until(lambda: told().by("quantum_dashboard_worker_up")[number] == 1)
+    assert number in scrape_whole(server).by("quantum_dashboard_stream_clients")
 
 
 def test_workers_that_refuse_answer_half_or_too_late_are_told_apart_from_those_that_answer(
@@ -117,7 +131,7 @@ def test_a_folder_in_which_no_socket_can_be_is_refused_with_its_name(tmp_path: P
 
 
 def test_alerts_and_the_dashboard_ask_for_nothing_that_no_server_tells(server: Server) -> None:
-    told = scrape(server).names
+    told = scrape_whole(server).names
     asked = {name: rule["alert"] for rule in ALERTS for name in NAME.findall(rule["expr"])}
     asked |= {name: title for title, target in targets() for name in NAME.findall(target["expr"])}
     assert {name: where for name, where in asked.items() if name not in told} == {}
@@ -127,7 +141,7 @@ def test_a_real_prometheus_understands_all_of_it_and_nothing_is_wrong(server: Se
     prometheus = Prometheus(tmp_path, server.port)
     prometheus.spawn()
     try:
-        wait_until(prometheus.has_scraped, 30)
+        wait_until(prometheus.has_scraped, 60)
         rules = prometheus.ask("rules")["groups"][0]["rules"]
         wait_until(lambda: all(rule["health"] == "ok" for rule in prometheus.ask("rules")["groups"][0]["rules"]))
         assert {rule["name"] for rule in rules if rule["state"] == "firing"} == set()

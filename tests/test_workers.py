@@ -86,6 +86,7 @@ def test_hup_replaces_all_workers_and_nobody_is_turned_away(start_workers: Calla
         socket.create_connection(("127.0.0.1", server.port), timeout=20).close()  # somebody listens all the time
         newest = receive_all(server, newest, 2)[-1]
     wait_until(lambda: "All workers are replaced." in server.output, 40)
+    wait_until(lambda: scrape(server).by("quantum_dashboard_worker_up") == {"1": 1, "2": 1})
     os.kill(server.pid, signal.SIGTERM)
     assert server.process is not None
     assert server.process.wait(30) == 0

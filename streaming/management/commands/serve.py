@@ -102,7 +102,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(
                 f"WORKERS={count} needs a folder for the sockets by which the workers ask each other: {error}. "
-                "Set TMPDIR to one that can be written to."
+                "Set TMPDIR to another one."
             ) from None
         self.show_addresses(*listening.getsockname()[:2])
         self.show(f"Workers    {count}")
