@@ -183,12 +183,13 @@ class Runtime:
         tune_garbage_collection()
         if settings.STREAM_PUBLISHER if with_publisher is None else with_publisher:
             self.publisher = self.make_publisher()
-            self._begin("publisher", self._publish)
-        self._begin("hub", self._deliver)
-        self._begin("look at the loop", self.lag.run)
-        self._begin("doorkeeper", lambda: self.doorkeeper.run(self.layer))
+            self.begin("publisher", self._publish)
+        self.begin("hub", self._deliver)
+        self.begin("look at the loop", self.lag.run)
+        self.begin("doorkeeper", lambda: self.doorkeeper.run(self.layer))
 
-    def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    def begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Keep `work` running until `stop`; `name`: what it is called where it fails."""
         self._tasks.append(asyncio.create_task(keep_running(name, work)))
 
     async def _deliver(self) -> None:

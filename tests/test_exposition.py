@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from metrics.catalogue import CATALOGUE
 from streaming.runtime import Runtime
+from streaming.web.exposition import Exposition
+from streaming.web.figures import Figures, tell_figures
 from tests.hubs import RuntimeClient, make_frame
 
 SNAPSHOT = {
+    "id": 1,
     "timestamp": 1735174460.123,
     "datetime": "2024-12-26T00:54:20.123Z",
     "cpu": 56.21,
@@ -57,20 +61,21 @@ def test_values_have_base_units_and_name_their_source(series: dict[str, Any]) ->
 
 def test_what_is_missing_or_stale_is_absent_and_its_problem_is_told(series: dict[str, Any]) -> None:
     assert not [name for name in series if "ram" in name or "sharpe" in name]
-    assert series["quantum_problem"] == {
-        (("metric", "ram"), ("problem", "missing")): 1,
-        (("metric", "sharpe"), ("problem", "stale")): 1,
+    assert series["quantum_dashboard_problem"] == {
+        (("metric", "ram"), ("problem", "missing"), ("source", "host")): 1,
+        (("metric", "sharpe"), ("problem", "stale"), ("source", "redis")): 1,
     }
+    assert (("group", "portfolio"), ("source", "mock")) in series["quantum_dashboard_source"]
 
 
 def test_the_process_tells_of_itself(series: dict[str, Any]) -> None:
     mine = (("worker", ""),)
-    assert series["quantum_stream_clients"] == {mine: 0}
-    assert series["quantum_stream_gaps_total"] == {mine: 0}
-    assert series["quantum_sweep_duration_seconds_count"] == {mine: 1}
-    assert series["quantum_stream_age_seconds"][mine] < 60
-    assert sum(series["quantum_status"].values()) == 1
-    assert series["quantum_info"]
+    assert series["quantum_dashboard_stream_clients"] == {mine: 0}
+    assert series["quantum_dashboard_stream_gaps_total"] == {mine: 0}
+    assert series["quantum_dashboard_sweep_duration_seconds_count"] == {mine: 1}
+    assert series["quantum_dashboard_stream_age_seconds"][mine] < 60
+    assert sum(series["quantum_dashboard_status"].values()) == 1
+    assert series["quantum_dashboard_info"]
 
 
 def test_whoever_may_not_is_not_told(settings: Any) -> None:
@@ -90,9 +95,9 @@ def test_values_of_a_stream_that_is_down_are_absent(settings: Any) -> None:
         return response.content.decode()
 
     text = asyncio.run(ask())
-    assert 'quantum_status{status="down",worker=""} 1.0' in text
+    assert 'quantum_dashboard_status{status="down",worker=""} 1.0' in text
     assert "quantum_cpu_ratio" not in text
-    assert "quantum_problem{" not in text
+    assert "quantum_dashboard_problem{" not in text
 
 
 def test_values_that_were_only_recalled_are_absent() -> None:
@@ -104,3 +109,31 @@ def test_values_that_were_only_recalled_are_absent() -> None:
         return response.content.decode()
 
     assert "quantum_cpu_ratio" not in asyncio.run(ask())
+
+
+def test_of_what_several_workers_have_the_newest_is_told_once() -> None:
+    async def tell(number: int, cpu: float | None) -> Figures:
+        runtime = Runtime()
+        if cpu is not None:
+            await runtime.hub.pass_on(make_frame(number, text=json.dumps({**SNAPSHOT, "id": number, "cpu": cpu})))
+        return await tell_figures(runtime)
+
+    async def ask() -> list[Figures]:
+        return [await tell(7, 70.0), await tell(8, 80.0), await tell(9, None)]
+
+    newer, newest, without = asyncio.run(ask())
+    families = [*Exposition({"1": newest, "2": newer, "3": without, "4": None}).collect()]
+    (cpu,) = [family for family in families if family.name == "quantum_cpu_ratio"]
+    assert [(sample.labels, sample.value) for sample in cpu.samples] == [({"source": "host"}, 0.8)]
+    assert len({family.name for family in families}) == len(families)
+    (up,) = [family for family in families if family.name == "quantum_dashboard_worker_up"]
+    assert [(sample.labels["worker"], sample.value) for sample in up.samples] == [
+        ("1", 1),
+        ("2", 1),
+        ("3", 1),
+        ("4", 0),
+    ]
+
+
+def test_no_metric_of_the_catalogue_takes_a_name_of_the_dashboards_own() -> None:
+    assert not [metric.key for metric in CATALOGUE if metric.key.startswith("dashboard")]

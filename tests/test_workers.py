@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from streaming.servers.workers import count_workers
 from tests.conftest import StartServer
 from tests.processes import ROOT, Redis, Server, wait_until
+from tests.scraping import scrape
 
 KINDS = ["daphne", "uvicorn"]
 
@@ -68,9 +69,11 @@ def test_workers_share_the_clients_and_one_that_is_killed_is_replaced_without_a_
         assert all(held.values()), held
         start = max(newest)
         os.kill(first[0], signal.SIGKILL)
+        wait_until(lambda: sorted(scrape(server).by("quantum_dashboard_worker_up").values()) == [0, 1])
         receive_all(server, start, 10)
     wait_until(lambda: len(workers_of(server)) == 2 and workers_of(server) != first, 40)
     assert re.search(r"Worker \d \(process \d+\) ended after \d+ s, with code -9; another one starts", server.output)
+    wait_until(lambda: scrape(server).by("quantum_dashboard_worker_up") == {"1": 1, "2": 1}, 40)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -83,6 +86,7 @@ def test_hup_replaces_all_workers_and_nobody_is_turned_away(start_workers: Calla
         socket.create_connection(("127.0.0.1", server.port), timeout=20).close()  # somebody listens all the time
         newest = receive_all(server, newest, 2)[-1]
     wait_until(lambda: "All workers are replaced." in server.output, 40)
+    wait_until(lambda: scrape(server).by("quantum_dashboard_worker_up") == {"1": 1, "2": 1})
     os.kill(server.pid, signal.SIGTERM)
     assert server.process is not None
     assert server.process.wait(30) == 0

@@ -40,7 +40,7 @@ class Audience:
         `write`: gives a descriptor bytes, and returns how many it took; raises OSError where it takes none.
         """
         self.size = SIZE
-        self.written = 0  # snapshots given to sockets directly
+        self.written = 0  # snapshots written whole, by one system call each
         self._recent = recent
         self._turns = turns
         self._write_to = write

@@ -65,7 +65,7 @@ class Hub:
         self.gaps = 0  # times that the past had not all of them either
         self.breaks = 0  # times that a publisher did not know what was published before
         self.forks = 0  # times that one did not continue the newest snapshot
-        self.sweeps = Durations("sweep", "Sending one snapshot to all clients that have everything before it")
+        self.sweeps = Durations()  # of sending one snapshot to all who have what is before it
         self.stuck = 0  # clients closed because they did not read
         self._tell_stuck_at = 0.0  # on the loop's clock
         self.sender: str | None = None  # what sends to the client that came last, by its name

@@ -76,7 +76,7 @@ class Publisher:
         self.interval_s = interval_s
         self.error = ""  # why the outlet took the last snapshot not; empty where it did
         self.failed = 0
-        self.ticks = Durations("tick", "Reading the sources and publishing a snapshot")
+        self.ticks = Durations()
 
     @property
     def published(self) -> int:

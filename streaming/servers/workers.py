@@ -12,9 +12,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from streaming.servers import other_workers
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +45,17 @@ class Workers:
     """The parent's view."""
 
     def __init__(self, count: int, listening: socket.socket, words: Sequence[str], end_within_s: float) -> None:
-        """`words`: the command line of a worker. `end_within_s`: how long one may take to end when it is told to."""
+        """`words`: the command line of a worker. `end_within_s`: how long one may take to end when it is told to.
+
+        Raises OSError where there is no folder for temporary files, or its path is too long for a socket in it.
+        """
         self._listening = listening
         self._words = words
         self._end_within_s = end_within_s + BEYOND_S
         self._workers = [Worker(number) for number in range(1, count + 1)]
+        self._folder = tempfile.TemporaryDirectory(prefix="quantum-dashboard-")
+        self._known = other_workers.Workers(Path(self._folder.name), 0, count)
+        self._known.check_folder()
         self._woken, self._wake = socket.socketpair()
 
     def run(self) -> None:
@@ -62,6 +72,7 @@ class Workers:
             if signal.SIGHUP in signals and not self._restart_in_turn():
                 break
         self._end([worker.process for worker in self._workers if worker.process is not None])
+        self._folder.cleanup()
 
     def _wait(self, seconds: float) -> set[int]:
         """Wait for signals; which came."""
@@ -74,7 +85,7 @@ class Workers:
     def _start(self, worker: Worker) -> None:
         ready, told = os.pipe()
         descriptor = self._listening.fileno()
-        environment = {**os.environ, "WORKERS": "1", "WORKER": str(worker.number)}
+        environment = {**os.environ, "WORKERS": "1", **self._known.describe(worker.number)}
         worker.process = subprocess.Popen(  # noqa: S603 - our own command
             [*self._words, "--listen-fd", str(descriptor), "--ready-fd", str(told)],
             pass_fds=(descriptor, told),

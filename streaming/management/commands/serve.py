@@ -2,6 +2,7 @@
 
 import os
 from argparse import SUPPRESS, ArgumentParser
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -13,9 +14,10 @@ from access.exposure import explain_exposed_address
 from streaming.ending import LAST_S
 from streaming.management.addresses import describe_addresses
 from streaming.management.preparation import Preparation
-from streaming.servers import SERVERS, Address, ServerError
+from streaming.servers import SERVERS, Address, ServerError, other_workers
 from streaming.servers.listening import adopt, find_handed_on, open_socket
 from streaming.servers.workers import Workers, count_workers, worker_words
+from streaming.web.figures import tell_figures
 
 
 class Command(BaseCommand):
@@ -76,24 +78,32 @@ class Command(BaseCommand):
         """In this process. `listening`: a socket that it was given; `ready`: where to tell that it serves."""
         server = import_module(f"streaming.servers.{name}_server")
         application = import_string(settings.ASGI_APPLICATION)
+        runtime, others = application.runtime, other_workers.Workers.find()
         descriptor = find_handed_on() if listening is None else listening
 
         def tell(host: str, port: int) -> None:
+            if others is not None:
+                runtime.start()  # unless it has
+                runtime.begin("answer to the other workers", partial(others.listen, partial(tell_figures, runtime)))
             if ready is None:
                 self.show_addresses(host, port)
             else:
                 os.write(ready, b"1")
                 os.close(ready)
 
-        server.run(
-            application, application.runtime, address, tell, adopt(descriptor) if descriptor is not None else None
-        )
+        server.run(application, runtime, address, tell, adopt(descriptor) if descriptor is not None else None)
 
     def serve_by_many(self, count: int, name: str, address: Address) -> None:
         """In processes of their own."""
         descriptor = find_handed_on()
         listening = open_socket(address) if descriptor is None else adopt(descriptor)
-        workers = Workers(count, listening, worker_words(name), settings.STREAM_DRAIN + LAST_S)
+        try:
+            workers = Workers(count, listening, worker_words(name), settings.STREAM_DRAIN + LAST_S)
+        except OSError as error:
+            raise CommandError(
+                f"WORKERS={count} needs a folder for the sockets by which the workers ask each other: {error}. "
+                "Set TMPDIR to another one."
+            ) from None
         self.show_addresses(*listening.getsockname()[:2])
         self.show(f"Workers    {count}")
         workers.run()
