@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgresql import Postgresql
-from tests.processes import ROOT, Process, Redis, Server
+from tests.processes import ROOT, UNMEASURED, Process, Redis, Server
 
 #: A browser and its pages.
 pytest_plugins = ("tests.page_fixtures",)
@@ -44,13 +44,14 @@ def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start_server(tmp_path: Path, prepared_database: Path) -> Iterator[StartServer]:
     """Starts servers in this test's folder; each must end by SIGTERM, with exit code 0 and without a traceback.
 
-    Servers of one test share a database. One that was killed by the test is not asked how it ended.
+    Servers of one test share a database. One that was killed by the test is not asked how it ended. Their coverage is
+    not measured, but that of those that a module's tests share: there are hundreds of them.
     """
     shutil.copy(prepared_database, tmp_path)
     servers: list[Server] = []
 
     def start(kind: str = "daphne", **environment: str) -> Server:
-        servers.append(Server(tmp_path, kind, **environment))
+        servers.append(Server(tmp_path, kind, **{**UNMEASURED, **environment}))
         return servers[-1].start()
 
     yield start

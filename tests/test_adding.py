@@ -14,10 +14,9 @@ import pytest
 
 from tests.admin_session import AdminSession
 from tests.conftest import end
-from tests.processes import ROOT, Server, wait_until
+from tests.processes import ROOT, UNMEASURED, Server, wait_until
 
 #: Coverage measures the project, not copies of it.
-UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
 WANTED = ("metrics", "access", "streaming", "quantum_dashboard", "static", "templates", "manage.py")
 
 GROUP = '    ORDERS = "orders", "Orders", 0\n'

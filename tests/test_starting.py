@@ -17,12 +17,11 @@ from websockets.exceptions import WebSocketException
 
 from streaming.management.addresses import describe_addresses
 from tests.conftest import StartServer, end
-from tests.processes import PASSWORD, ROOT, Process, Server, lock_exclusively, wait_until
+from tests.processes import PASSWORD, ROOT, UNMEASURED, Process, Server, lock_exclusively, wait_until
 from tests.test_slow_clients import StuckClient
 
 DEFAULT_SOURCES = {"system": "host", "ai": "mock", "portfolio": "mock"}
 #: Coverage measures the project, not copies of it.
-UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
 IGNORED = shutil.ignore_patterns(".*", "__pycache__", "build", "benchmarks", "docs", "tests", "*.sqlite3*")
 
 
