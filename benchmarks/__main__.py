@@ -24,6 +24,7 @@ from benchmarks.results import Row, describe_row, write_results
 from benchmarks.resume import measure_resume
 from benchmarks.snapshot import DATABASES, measure_snapshot
 from benchmarks.targets import describe_targets
+from benchmarks.workers import COUNTS, measure_workers
 
 CLIENTS, QUICK_CLIENTS = [200, 1000, 5000, 10_000], [200, 1000]
 #: Clients that come back after a restart, and peers whose restart and newcomers are measured.
@@ -85,7 +86,7 @@ def run(plan: Plan, arguments: argparse.Namespace, folder: Path) -> dict[str, An
     """Run all cases; what fails is reported, and the rest goes on."""
     ports = Ports(arguments.port)
     rows: list[Row] = []
-    beside: dict[str, list[Row]] = {"newcomers": [], "restarts": [], "resumes": [], "snapshots": []}
+    beside: dict[str, list[Row]] = {"newcomers": [], "restarts": [], "resumes": [], "snapshots": [], "workers": []}
     failures: list[str] = []
 
     @contextlib.contextmanager
@@ -118,6 +119,8 @@ def run(plan: Plan, arguments: argparse.Namespace, folder: Path) -> dict[str, An
             measure_beside("resumes", name, partial(measure_resume, server, COMING_BACK, ports.next()))
             for database in DATABASES:
                 measure_beside("snapshots", name, partial(measure_snapshot, server, database, ports.next()))
+            for count in COUNTS:
+                measure_beside("workers", name, partial(measure_workers, server, count, ports.next()))
     return {"rows": rows, **beside, "left_out": plan.left_out + failures}
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from benchmarks.processes import PROJECT
 from benchmarks.results import Results, choose_shown_clients, merge_rounds, read_results
-from benchmarks.tables import describe_history, describe_results, tabulate_resumes, tabulate_snapshots
+from benchmarks.tables import (
+    describe_history,
+    describe_results,
+    tabulate_resumes,
+    tabulate_snapshots,
+    tabulate_workers,
+)
 
 TEMPLATE = Path(__file__).with_name("benchmarks.md.template")
 RECORDED = PROJECT / "benchmarks" / "results"
@@ -27,6 +33,7 @@ def compose_page(results: Results, history: Results) -> str:
         "[[results]]": describe_results(results, name_pictures(results)),
         "[[history]]": describe_history(history),
         "[[resume]]": "\n".join(tabulate_resumes(results.get("resumes", []))),
+        "[[workers]]": "\n".join(tabulate_workers(results.get("workers", []))),
         "[[snapshot]]": "\n".join(tabulate_snapshots(results.get("snapshots", []))),
     }
     for mark, text in parts.items():

@@ -170,3 +170,12 @@ def tabulate_snapshots(rows: list[Row]) -> Iterator[str]:
     for row in rows:
         shares = f"{row['load_alone']:.1%} | {row['load_with_one']:.1%}"
         yield f"| {row['server']} | {row['database']} | {row['cpu_ms']:.2f} | {shares} |"
+
+
+def tabulate_workers(rows: list[Row]) -> Iterator[str]:
+    """What more server processes bring."""
+    yield "| server | workers | clients | messages a second | CPU µs a message | cores, all | load generator | lost |"
+    yield "|:--|--:|--:|--:|--:|--:|--:|--:|"
+    for row in rows:
+        figures = f"{row['per_second']:,.0f} | {row['cpu_us']:.1f} | {row['cores']:.2f} | {row['load_cores']:.2f}"
+        yield f"| {row['server']} | {row['workers']} | {row['clients']:,} | {figures} | {row['lost']} |"
