@@ -6,6 +6,7 @@ goes unanswered), and cannot close with 1012 or 1013: see docs/benchmarks.md.
 
 import asyncio
 import functools
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
@@ -71,8 +72,9 @@ class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no typ
 
     def forget_handshake(self) -> None:
         """Let go of what nobody reads any more: the request, in four shapes."""
-        self.clean_headers.clear()  # which is the scope's list
-        self.request.headers.clear()  # which are `http_headers`
+        with suppress(AttributeError):  # a version that keeps them elsewhere
+            self.clean_headers.clear()  # which is the scope's list
+            self.request.headers.clear()  # which are `http_headers`
         self.http_request_data = self.http_status_line = self.application_deferred = None
 
     def _cut_off(self) -> None:

@@ -4,6 +4,7 @@ uvicorn's `send` would make the frame again for each client; its protocol is our
 """
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from uvicorn.protocols.utils import is_ssl
@@ -36,10 +37,11 @@ class WatchedProtocol(WebSocketsSansIOProtocol):
 
     def forget_handshake(self) -> None:
         """Let go of what nobody reads any more: the request, in three shapes, and the answer."""
-        scope: Any = self.scope
-        scope["headers"].clear()  # a list that the application's copies of the scope have, too
-        scope.clear()
-        del self.request, self.response
+        with suppress(AttributeError):  # a version that keeps them elsewhere
+            scope: Any = self.scope
+            scope["headers"].clear()  # a list that the application's copies of the scope have, too
+            scope.clear()
+            del self.request, self.response
 
     def pause_writing(self) -> None:
         """The transport keeps something."""
@@ -143,7 +145,9 @@ class UvicornDoor(Door):
     expected = (
         needs(WebSocketsSansIOProtocol, "transport", "close_sent", "keepalive_timeout"),
         needs(WebSocketsSansIOProtocol, "pause_writing", "resume_writing", "connection_lost", "data_received"),
-        needs(WebSocketsSansIOProtocol, "handshake_initiated", "handshake_complete", "read_paused", "close_timer"),
+        needs(
+            WebSocketsSansIOProtocol, "handshake_initiated", "handshake_complete", "read_paused", "close_timer", "queue"
+        ),
     )
 
     def make_sender(self, send: AsgiSend) -> Sender:
