@@ -1,5 +1,6 @@
 """The same as tests/test_keeping.py, for PostgreSQL, with its own programs."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,9 @@ def test_a_backup_is_made_while_it_runs_and_restored_elsewhere_it_forks_nothing_
     assert "others are connected" in refused(
         manage_for(server, "restore", str(file), "--replace", STREAM_JOURNAL=str(tmp_path / "none"))
     )
+    found = json.loads(manage_for(server, "doctor", "--json").stdout)
+    assert [finding for finding in found if not finding["ok"]] == []
+    assert {"disk", "vacuum", "database's clock"} <= {finding["subject"] for finding in found}
     assert server.stop() == 0
 
     done(manage_for(server, "restore", str(file), "--replace"))
