@@ -15,6 +15,18 @@ PATIENCE_S = 2
 STOP = "Stop the dashboard (servers and publishers), and try again."
 
 
+def refuse_unstored(journal: Path) -> None:
+    """Raises KeepingError where a journal's database is written to, or has not got all that was published."""
+    state = look_at_journal(journal)
+    if state.is_written:
+        raise KeepingError(f"A publisher is running on this machine (it writes into {journal}). {STOP}")
+    if state.unstored:
+        raise KeepingError(
+            f"{state.unstored} snapshots in {journal} are not in its database yet: start the dashboard with it once "
+            "more, and stop it again, which stores them."
+        )
+
+
 def refuse_running(journal: Path, redis_url: str | None) -> None:
     """Raises KeepingError where a publisher is known to run, or where Redis, which would know, does not answer.
 
