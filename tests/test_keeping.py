@@ -15,6 +15,7 @@ from streaming.keeping import retention, sqlite_copies
 from streaming.keeping.chain import read_chain
 from streaming.keeping.keeping_error import KeepingError
 from streaming.keeping.kinds import know_kind
+from streaming.keeping.migrations import refuse_newer
 from streaming.keeping.new_file import written_beside
 from streaming.keeping.publishers import refuse_running
 from tests.conftest import StartServer
@@ -49,6 +50,7 @@ def assert_follows(first: dict[str, Any], last: int) -> None:
     assert "missed" not in first
 
 
+@pytest.mark.timeout(180)
 def test_a_backup_is_made_while_it_runs_and_restoring_it_forks_nothing_unsaid(
     tmp_path: Path, start_server: StartServer
 ) -> None:
@@ -102,12 +104,10 @@ def test_what_is_no_backup_is_not_restored(tmp_path: Path, prepared_database: Pa
     shutil.copy(good, newer)
     with closing(sqlite3.connect(newer)) as connection, connection:
         connection.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('metrics', '0999_x', '2030')")
-    for words, environment, why in (
-        ([str(newer)], {"DATABASE_URL": f"sqlite:///{tmp_path / 'new'}"}, "of a newer release"),
-        ([str(good)], {"DATABASE_URL": f"sqlite:///{good}"}, "There is a database already"),
-    ):
-        assert why in refused(manage("restore", *words, **environment))
-    assert not (tmp_path / "new").exists()
+    with pytest.raises(KeepingError, match="of a newer release"):
+        refuse_newer(sqlite_copies.read_contents(newer).migrations)
+    there = {"DATABASE_URL": f"sqlite:///{good}"}
+    assert "There is a database already" in refused(manage("restore", str(good), **there))
     with pytest.raises(KeepingError, match="is not a backup"):
         know_kind(text)
 

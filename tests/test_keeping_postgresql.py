@@ -16,6 +16,7 @@ from metrics.snapshot import EncodedSnapshot
 from streaming.keeping import sqlite_copies
 from streaming.keeping.keeping_error import KeepingError
 from streaming.keeping.moving import TARGET, copy_database
+from streaming.keeping.postgresql_dump import read_dump
 from streaming.keeping.tables import Row, Table
 from tests.conftest import StartServer
 from tests.postgresql import Postgresql
@@ -40,10 +41,10 @@ def databases_allowed(django_db_blocker: Any) -> Iterator[None]:
         yield
 
 
-def create(postgresql: Postgresql, name: str) -> str:
-    """The DATABASE_URL of a new database."""
+def create(postgresql: Postgresql, name: str, like: str = "template1") -> str:
+    """The DATABASE_URL of a new database, a copy of another one."""
     with psycopg.connect(postgresql.url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}".encode())
     return postgresql.url.removesuffix("postgres") + name
 
 
@@ -52,49 +53,10 @@ def ask(url: str, statement: str) -> int:
         return int((connection.execute(statement.encode()).fetchone() or (0,))[0])
 
 
-def test_a_backup_is_made_while_it_runs_and_restored_elsewhere_it_forks_nothing_unsaid(
-    tmp_path: Path, postgresql: Postgresql, start_server: StartServer
-) -> None:
-    url, file = create(postgresql, "one"), tmp_path / "file.backup"
-    journal = {"STREAM_JOURNAL": str(tmp_path / "journal")}
-    server = start_server("uvicorn", DATABASE_URL=url, **journal)
-    wait_until(lambda: ask(url, "SELECT count(*) FROM pg_tables WHERE tablename = 'metrics_note'"))
-    wait_until(lambda: ask(url, HEAD))
-    said = done(manage_for(server, "backup", str(file)))
-    assert "each follows the one before it" in said
-    assert file.stat().st_mode & 0o777 == 0o600
-    last = server.receive(3)[-1]["id"]
-    assert "others are connected" in refused(
-        manage_for(server, "restore", str(file), "--replace", STREAM_JOURNAL=str(tmp_path / "none"))
-    )
-    found = json.loads(manage_for(server, "doctor", "--json").stdout)
-    assert [finding for finding in found if not finding["ok"]] == []
-    assert {"disk", "vacuum", "database's clock"} <= {finding["subject"] for finding in found}
-    assert server.stop() == 0
-
-    done(manage_for(server, "restore", str(file), "--replace"))
-    assert 0 < ask(url, HEAD) < last
-    # Nobody knows there what came after the backup.
-    elsewhere = {"DATABASE_URL": create(postgresql, "two"), "STREAM_JOURNAL": str(tmp_path / "elsewhere")}
-    assert "Nobody here knows" in done(manage_for(server, "restore", str(file), **elsewhere))
-    assert ask(elsewhere["DATABASE_URL"], "SELECT count(*) FROM auth_user") == 1
-    other = start_server("uvicorn", **elsewhere)
-    ahead = other.receive(1, f"?since={last}")[0]
-    assert ahead["missed"] == {"after": last, "before": ahead["id"]}
-    assert ahead["id"] > last
-
-    whole = file.read_bytes()
-    file.write_bytes(whole[: len(whole) // 2])
-    assert "is damaged" in refused(
-        manage_for(server, "restore", str(file), DATABASE_URL=create(postgresql, "three"), **journal)
-    )
-
-
-@pytest.mark.usefixtures("databases_allowed")
-def test_everything_moves_from_sqlite_to_postgresql_and_is_compared(
-    tmp_path: Path, postgresql: Postgresql, prepared_database: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, target = tmp_path / "db.sqlite3", create(postgresql, "moved")
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) -> Path:
+    """An SQLite database with a token and a thousand snapshots."""
+    source = tmp_path_factory.mktemp("source") / "db.sqlite3"
     sqlite_copies.copy(prepared_database, touched(source))
     with closing(sqlite3.connect(source)) as connection, connection:
         connection.execute(
@@ -106,19 +68,71 @@ def test_everything_moves_from_sqlite_to_postgresql_and_is_compared(
             "observed, stand_ins, cpu, latency, regime) VALUES (?, ?, ?, 3, 0.1, 0, '{}', '{}', '', ?, ?, 'bull')",
             [(n, n, n - 1, n / 7, None if n % 3 else n) for n in range(1, 1001)],
         )
+    return source
+
+
+@pytest.fixture(scope="module")
+def moved(postgresql: Postgresql, source: Path, django_db_blocker: Any) -> tuple[str, list[str]]:
+    """The DATABASE_URL of the PostgreSQL that it was copied to, and what was said."""
     said: list[str] = []
-    copy_database(f"sqlite:///{source}", target, said.append)
+    url = create(postgresql, "moved")
+    with django_db_blocker.unblock():
+        copy_database(f"sqlite:///{source}", url, said.append)
+    return url, said
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.usefixtures("moved")
+def test_a_backup_is_made_while_it_runs_and_restored_elsewhere_it_forks_nothing_unsaid(
+    tmp_path: Path, postgresql: Postgresql, start_server: StartServer
+) -> None:
+    url, file = create(postgresql, "one", like="moved"), tmp_path / "file.backup"
+    server = start_server("uvicorn", DATABASE_URL=url, STREAM_JOURNAL=str(tmp_path / "journal"))
+    wait_until(lambda: ask(url, HEAD))
+    assert "each follows the one before it" in done(manage_for(server, "backup", str(file)))
+    assert file.stat().st_mode & 0o777 == 0o600
+    last = server.receive(3)[-1]["id"]
+    journal = {"STREAM_JOURNAL": str(tmp_path / "elsewhere")}
+    assert "others are connected" in refused(manage_for(server, "restore", str(file), "--replace", **journal))
+    found = json.loads(manage_for(server, "doctor", "--json").stdout)
+    assert [finding for finding in found if not finding["ok"]] == []
+    assert {"disk", "vacuum", "database's clock"} <= {finding["subject"] for finding in found}
+    assert server.stop() == 0
+
+    # Nobody knows there what came after the backup.
+    elsewhere = {"DATABASE_URL": create(postgresql, "two", like="moved"), **journal}
+    ask(elsewhere["DATABASE_URL"], "DELETE FROM access_accesstoken RETURNING id")
+    assert "Nobody here knows" in done(manage_for(server, "restore", str(file), "--replace", **elsewhere))
+    assert ask(elsewhere["DATABASE_URL"], "SELECT id FROM access_accesstoken") == 7
+    assert ask(elsewhere["DATABASE_URL"], "SELECT nextval(pg_get_serial_sequence('auth_user', 'id'))") == 2
+    other = start_server("uvicorn", **elsewhere)
+    ahead = other.receive(1, f"?since={last}")[0]
+    assert ahead["missed"] == {"after": last, "before": ahead["id"]}
+    assert ahead["id"] > last
+
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(KeepingError, match="is damaged"):
+        read_dump(file)
+
+
+@pytest.mark.usefixtures("databases_allowed")
+def test_everything_moves_from_sqlite_to_postgresql_and_is_compared(
+    postgresql: Postgresql, source: Path, moved: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, said = moved
     assert "metrics_snapshotrecord: 1,000 rows, the same in both" in said
     assert "1,000 snapshots" in said[-1]
-    assert (
-        ask(target, "SELECT count(*) FROM metrics_snapshotrecord WHERE cpu = 1000 / 7::float AND latency IS NULL") == 1
-    )
+    exact = "SELECT count(*) FROM metrics_snapshotrecord WHERE cpu = 1000 / 7::float AND latency IS NULL"
+    assert ask(target, exact) == 1
     assert ask(target, "SELECT count(*) FROM access_accesstoken WHERE scopes ? 'history' AND id = 7") == 1
     assert ask(target, "SELECT nextval(pg_get_serial_sequence('access_accesstoken', 'id'))") == 8
     with pytest.raises(KeepingError, match="not empty"):
         copy_database(f"sqlite:///{source}", target, said.append)
 
-    other = create(postgresql, "torn")
+    other = create(postgresql, "torn", like="moved")
+    for table in ("access_accesstoken", "auth_user", "metrics_snapshotrecord"):
+        assert ask(other, f"DELETE FROM {table} RETURNING id")
 
     def read_all_but_one(table: Table, database: str) -> Iterator[Row]:
         rows = read(table, database)
