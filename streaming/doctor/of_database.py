@@ -94,7 +94,8 @@ def find_disk() -> Path | None:
         return path.absolute().parent
     if settings.DATABASES[DEFAULT_DB_ALIAS].get("HOST") not in {None, "", "localhost", "127.0.0.1", "::1"}:
         return None
-    folder = Path(ask("SELECT current_setting('data_directory', true)") or "")
+    may_know = "CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END"
+    folder = Path(ask(f"SELECT {may_know}") or "")
     return folder if folder.is_absolute() and os.access(folder, os.X_OK) else None
 
 
