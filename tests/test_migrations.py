@@ -18,7 +18,12 @@ def is_quick(operation: migrations.operations.base.Operation) -> bool:
         return not isinstance(operation, migrations.RunPython | migrations.RunSQL)
     if isinstance(operation, migrations.AddField):
         field = operation.field
-        return field.null and not field.has_default() and not field.has_db_default() and not field.db_index
+        return (
+            field.null
+            and not field.has_default()
+            and not field.has_db_default()
+            and not getattr(field, "db_index", False)
+        )
     return isinstance(operation, CHEAP)
 
 
