@@ -17,7 +17,7 @@ export PORT ?= 8000
 export SERVER ?= daphne
 export WORKERS ?= 1
 
-.PHONY: serve demo setup test faults simulate soak bench bench-history bench-resume bench-abuse bench-report hooks lock format fuzz sbom audit
+.PHONY: serve demo setup test faults simulate soak bench bench-history bench-resume bench-storage bench-abuse bench-report hooks lock format fuzz sbom audit
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -83,6 +83,10 @@ bench-history: .venv/installed
 
 bench-resume: .venv/installed
 	@$(BIN)/python -m benchmarks.resume $(RESUME_ARGS)
+
+bench-storage: .venv/installed-dev
+	@.ci/install-tools
+	@$(BIN)/python -m benchmarks.storage
 
 bench-abuse: .venv/installed-dev
 	@.ci/install-tools

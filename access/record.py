@@ -31,8 +31,9 @@ logger = logging.getLogger(__name__)
 #: What goes to AUDIT_LOG.
 lines = logging.getLogger("access.record.lines")
 
-#: Seconds between two times that what is too old is deleted.
-PRUNE_EVERY_S = 3600.0
+#: Seconds between two times that what is too old is deleted, and how much of that at once: it is done in whichever
+#: transaction writes the next entry, and others want to write, too.
+PRUNE_EVERY_S, PRUNED_AT_ONCE = 3600.0, 200
 _next_prune = [0.0]
 
 DONE = {ADDITION: "added", CHANGE: "changed", DELETION: "deleted"}
@@ -55,9 +56,17 @@ def note(what: Event, who: str, about: str = "", request: HttpRequest | None = N
             }
         )
     )
-    if time.monotonic() >= _next_prune[0]:
+    if time.monotonic() >= _next_prune[0] and prune_some() < PRUNED_AT_ONCE:
         _next_prune[0] = time.monotonic() + PRUNE_EVERY_S
-        RecordEntry.objects.filter(time__lt=timezone.now() - settings.AUDIT_RETENTION).delete()
+
+
+def prune_some() -> int:
+    """Delete some of what is too old (blocking); how many. Raises django.db.Error."""
+    old = RecordEntry.objects.filter(time__lt=timezone.now() - settings.AUDIT_RETENTION)
+    keys = list(old.values_list("pk", flat=True).order_by("pk")[:PRUNED_AT_ONCE])
+    if keys:
+        RecordEntry.objects.filter(pk__in=keys).delete()
+    return len(keys)
 
 
 def note_if_possible(what: Event, who: str, about: str = "", request: HttpRequest | None = None) -> None:

@@ -35,9 +35,10 @@ class Postgresql:
         command = [*self._as_owner, str(self._programs / program), *words]
         subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=self._folder)
 
-    def start(self) -> "Postgresql":
-        """Start, and wait until it answers."""
-        options = f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    def start(self, *, safe: bool = False) -> "Postgresql":
+        """Start, and wait until it answers; `safe`: as a deployment does, what is written is on the disk."""
+        options = f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1"
+        options += "" if safe else " -c fsync=off"
         self._run("pg_ctl", "-D", f"{self._folder}/data", "-o", options, "-l", f"{self._folder}/log", "-w", "start")
         return self
 

@@ -6,10 +6,16 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from access import record
+from access.models import RecordEntry
+from access.models.record_entry import Event
 from tests.admin_session import AdminSession
 from tests.conftest import end
 from tests.processes import PASSWORD, Server, wait_until
@@ -142,3 +148,14 @@ def test_each_line_goes_to_the_audit_log_as_json_too(server: Server) -> None:
     lines = [json.loads(line) for line in Path(server.environment["AUDIT_LOG"]).read_text().splitlines()]
     assert {"time", "who", "what", "about", "address"} == set(lines[-1])
     assert [(line["who"], line["what"]) for line in lines][-1] == ("admin", "logged in")
+
+
+@pytest.mark.django_db
+def test_what_is_too_old_is_deleted_a_little_at_a_time(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.AUDIT_RETENTION = timedelta(days=1)
+    monkeypatch.setattr(record, "_next_prune", [0.0])
+    then = timezone.now() - timedelta(days=2)
+    RecordEntry.objects.bulk_create(RecordEntry(time=then, what=Event.CHANGED) for _ in range(450))
+    for left in (251, 52, 3, 4):  # with the new ones
+        record.note(Event.CHANGED, "ada")
+        assert RecordEntry.objects.count() == left

@@ -48,7 +48,8 @@ LINES = {
         {"past"},
         {"runtime", "torture"},
         {"health", "servers"},
-        {"lifespan", "web"},
+        {"lifespan", "web", "keeping"},
+        {"doctor"},
         {"management"},
     ],
 }

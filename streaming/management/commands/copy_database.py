@@ -1,0 +1,32 @@
+"""Moves from SQLite to PostgreSQL."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from streaming.keeping.keeping_error import KeepingError
+from streaming.keeping.moving import copy_database
+
+
+class Command(BaseCommand):
+    """`copy_database --from sqlite:///PATH --to postgresql://…`."""
+
+    help = (
+        "Copy everything from an SQLite database (or a backup of one) into an empty PostgreSQL, and compare each table "
+        "row by row. Nothing else may use them meanwhile."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--from", dest="source", required=True, metavar="URL", help="sqlite:////path/db.sqlite3")
+        parser.add_argument(
+            "--to", dest="target", required=True, metavar="URL", help="postgresql://user:password@host:port/name"
+        )
+
+    def handle(self, *args: Any, source: str, target: str, **options: Any) -> None:
+        try:
+            copy_database(source, target, self.stdout.write)
+        except KeepingError as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(self.style.SUCCESS("Copied. Set DATABASE_URL to the new database, and start the dashboard."))
