@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from streaming.keeping.keeping_error import KeepingError
@@ -17,6 +18,10 @@ class Command(BaseCommand):
         "row by row. Nothing else may use them meanwhile."
     )
     requires_system_checks = ()
+
+    def get_version(self) -> str:
+        """What `--version` prints: the dashboard's."""
+        return str(settings.VERSION)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--from", dest="source", required=True, metavar="URL", help="sqlite:////path/db.sqlite3")
