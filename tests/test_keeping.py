@@ -19,7 +19,7 @@ from streaming.keeping.migrations import refuse_newer
 from streaming.keeping.new_file import written_beside
 from streaming.keeping.publishers import refuse_running
 from tests.conftest import StartServer
-from tests.processes import Server, wait_until
+from tests.processes import Redis, Server, wait_until
 from tests.test_commands import manage
 
 
@@ -159,3 +159,13 @@ def test_only_old_backups_with_a_date_in_their_names_are_deleted(tmp_path: Path)
     assert retention.name_file(pattern, datetime(2026, 1, 2, tzinfo=UTC)).name == "a-2026-01-02.backup"
     with pytest.raises(KeepingError, match="stand for the time"):
         retention.name_file(tmp_path / "%q", datetime(2026, 1, 2, tzinfo=UTC))
+
+
+def test_a_publisher_anywhere_is_known_by_its_lease(tmp_path: Path, redis: Redis) -> None:
+    refuse_running(tmp_path / "none", redis.url)
+    redis.cli("SET", "quantum:lease", "7:somebody", "PX", "60000")
+    with pytest.raises(KeepingError, match=f"holds the lease in redis://127.0.0.1:{redis.port}"):
+        refuse_running(tmp_path / "none", redis.url)
+    redis.kill()
+    with pytest.raises(KeepingError, match=r"does not answer .* unset REDIS_URL for this command"):
+        refuse_running(tmp_path / "none", redis.url)

@@ -154,7 +154,8 @@ def test_what_cannot_be_moved_is_refused_with_a_reason(tmp_path: Path, prepared_
     target = "postgresql://nobody:secret@127.0.0.1:1/none"
     for wrong_source, wrong_target, why in (
         (target, target, "--from must be sqlite"),
-        (f"sqlite:///{source}", f"sqlite:///{source}", "--to must be postgresql"),
+        (f"sqlite:///{source}", f"sqlite:///{source}", "must be postgresql"),
+        (f"sqlite:///{source}", None, "DATABASE_URL"),
         (f"sqlite:///{source}x", target, "is not there"),
         ("nonsense", target, "no address of a database"),
         (f"sqlite:///{source}", target, "Connection refused"),

@@ -10,8 +10,8 @@ import dj_database_url
 import psycopg
 from django.core.management import call_command
 from django.core.management.color import no_style
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db import Error as DatabaseError
-from django.db import connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from psycopg import sql
 
@@ -30,8 +30,11 @@ IN_USE = ("auth_user", "metrics_snapshotrecord")
 PATIENT = "-c statement_timeout=0 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=0"
 
 
-def copy_database(source_url: str, target_url: str, show: Callable[[str], None]) -> None:
-    """Copy all (blocking), telling `show` about each table. Raises KeepingError; then the target has no rows."""
+def copy_database(source_url: str, target_url: str | None, show: Callable[[str], None]) -> None:
+    """Copy all (blocking), telling `show` about each table. Raises KeepingError; then the target has no rows.
+
+    `target_url`: None for DATABASE_URL, whose password nobody sees in the list of processes.
+    """
     path = know_source(source_url)
     with added_databases(path, know_target(target_url)):
         try:
@@ -69,12 +72,12 @@ def know_source(url: str) -> Path:
     return path
 
 
-def know_target(url: str) -> dict[str, Any]:
+def know_target(url: str | None) -> dict[str, Any]:
     """How Django connects to the database that is filled. Raises KeepingError where it is not a PostgreSQL."""
-    found = parse(url)
+    found = dict(connections.settings[DEFAULT_DB_ALIAS]) if url is None else parse(url)
     if not str(found.get("ENGINE")).endswith("postgresql"):
-        raise KeepingError("--to must be postgresql://user:password@host:port/name.")
-    return {**found, "OPTIONS": {"connect_timeout": 5, "options": PATIENT, **found.get("OPTIONS", {})}}
+        raise KeepingError("--to (or DATABASE_URL) must be postgresql://user:password@host:port/name.")
+    return {**found, "OPTIONS": {"connect_timeout": 5, **found.get("OPTIONS", {}), "options": PATIENT}}
 
 
 def parse(url: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from streaming.keeping.keeping_error import KeepingError
@@ -10,7 +11,7 @@ from streaming.keeping.moving import copy_database
 
 
 class Command(BaseCommand):
-    """`copy_database --from sqlite:///PATH --to postgresql://…`."""
+    """`copy_database --from sqlite:///PATH [--to postgresql://…]`."""
 
     help = (
         "Copy everything from an SQLite database (or a backup of one) into an empty PostgreSQL, and compare each table "
@@ -18,15 +19,22 @@ class Command(BaseCommand):
     )
     requires_system_checks = ()
 
+    def get_version(self) -> str:
+        """What `--version` prints: the dashboard's."""
+        return str(settings.VERSION)
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--from", dest="source", required=True, metavar="URL", help="sqlite:////path/db.sqlite3")
         parser.add_argument(
-            "--to", dest="target", required=True, metavar="URL", help="postgresql://user:password@host:port/name"
+            "--to",
+            dest="target",
+            metavar="URL",
+            help="postgresql://user:password@host:port/name (default: DATABASE_URL)",
         )
 
-    def handle(self, *args: Any, source: str, target: str, **options: Any) -> None:
+    def handle(self, *args: Any, source: str, target: str | None, **options: Any) -> None:
         try:
             copy_database(source, target, self.stdout.write)
         except KeepingError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(self.style.SUCCESS("Copied. Set DATABASE_URL to the new database, and start the dashboard."))
+        self.stdout.write(self.style.SUCCESS("Copied. Start the dashboard with DATABASE_URL naming the new database."))

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from streaming.doctor.examination import examine
@@ -18,6 +19,10 @@ class Command(BaseCommand):
         "serves, with its settings and limits."
     )
     requires_system_checks = ()
+
+    def get_version(self) -> str:
+        """What `--version` prints: the dashboard's."""
+        return str(settings.VERSION)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--url", help="the site as others reach it: its certificate and its health, too")
