@@ -111,7 +111,7 @@ def alone() -> Iterator[None]:
 
 
 def create_first_user(show: Callable[[str], None]) -> None:
-    """Create a superuser where there is no staff yet, from Django's DJANGO_SUPERUSER_* variables.
+    """Create a superuser where there is no staff yet, from Django's DJANGO_SUPERUSER_* variables (README: Run it).
 
     A password that is made here goes into a file for its owner: what is shown may end in a journal that others read.
     Raises OSError where that file cannot be written; then there is no user either.
@@ -120,7 +120,7 @@ def create_first_user(show: Callable[[str], None]) -> None:
     if users.filter(is_staff=True).exists():
         return
     name = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
-    password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+    password = settings.FIRST_PASSWORD
     where = "is the one in DJANGO_SUPERUSER_PASSWORD"
     if not password:
         password = secrets.token_urlsafe(12)
@@ -131,9 +131,8 @@ def create_first_user(show: Callable[[str], None]) -> None:
 
 
 def write_password(password: str) -> Path:
-    """Write `password` into a new file beside the SQLite file, or the code; its path. Raises OSError."""
-    database = find_sqlite_file()
-    path = (settings.BASE_DIR if database is None else database.parent) / PASSWORD_FILE
+    """Write `password` into a new file beside the SQLite file, else beside the journal; its path. Raises OSError."""
+    path = (find_sqlite_file() or settings.STREAM_JOURNAL).parent / PASSWORD_FILE
     path.unlink(missing_ok=True)  # of another database, or of a try that failed
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w") as file:
