@@ -1,28 +1,26 @@
 """Prepares the database for a server that starts: its tables, and a first staff user.
 
 A server starts without: the stream needs no database, and one that is away now is prepared when it is back. Of several
-servers that start at once one prepares while the others wait for it: two who create the same table both fail.
+servers that start at once one prepares while the others wait for it (alone.py).
 """
 
-import fcntl
 import logging
 import os
 import secrets
 import threading
 import time
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db import Error as DatabaseError
+from django.db import connections
 
 from metrics.database_errors import explain_database_error
 from metrics.kept_connection import find_sqlite_file
+from streaming.management.alone import alone
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +30,6 @@ PATIENCE_S = 10.0
 RETRY_S = 3.0
 #: Where the first staff user's password is to be read, once.
 PASSWORD_FILE = "first-password"  # noqa: S105 - the file's name
-#: What all who prepare lock on PostgreSQL, any number that nobody else uses.
-LOCK = zlib.crc32(b"quantum dashboard: preparation")
 
 
 class Preparation:
@@ -78,36 +74,11 @@ def prepare(show: Callable[[str], None]) -> None:
     Raises django.db.Error, and OSError where the folder of an SQLite file cannot be opened.
     """
     try:
+        call_command("migrate", verbosity=0)
         with alone():
-            call_command("migrate", verbosity=0)
             create_first_user(show)
     finally:
         connections.close_all()
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """Wait until nobody else prepares the same database, and keep others waiting. Raises as `prepare`."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    path = find_sqlite_file()
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:  # the lock is the session's, and ends with it
-            cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")
-            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-        yield
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
-    elif path is not None:
-        if not path.parent.is_dir():
-            connection.ensure_connection()  # says so as for any other reason why a file cannot be opened
-        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
-    else:
-        yield
 
 
 def create_first_user(show: Callable[[str], None]) -> None:
