@@ -339,7 +339,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
                 {
                     "address": REDIS_URL,
                     "health_check_interval": 5,
-                    "socket_keepalive": True,
+                    **({} if REDIS_URL.startswith("unix:") else {"socket_keepalive": True}),
                     "socket_timeout": 2,  # redis-py's own 5 s would be 5 s more of silence after a hang
                     "socket_connect_timeout": 2,
                 }

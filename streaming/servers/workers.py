@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +41,10 @@ class Worker:
 class Workers:
     """The parent's view."""
 
-    def __init__(self, count: int, listening: socket.socket, words: Sequence[str], end_within_s: float) -> None:
-        """`words`: the command line of a worker. `end_within_s`: how long one may take to end when it is told to."""
+    def __init__(self, count: int, listening: socket.socket, program: "Program", end_within_s: float) -> None:
+        """`program`: what a worker is. `end_within_s`: how long one may take to end when it is told to."""
         self._listening = listening
-        self._words = words
+        self._program = program
         self._end_within_s = end_within_s + BEYOND_S
         self._workers = [Worker(number) for number in range(1, count + 1)]
         self._woken, self._wake = socket.socketpair()
@@ -75,8 +76,10 @@ class Workers:
         ready, told = os.pipe()
         descriptor = self._listening.fileno()
         environment = {**os.environ, "WORKERS": "1", "WORKER": str(worker.number)}
+        words, folder = self._program.find()
         worker.process = subprocess.Popen(  # noqa: S603 - our own command
-            [*self._words, "--listen-fd", str(descriptor), "--ready-fd", str(told)],
+            [*words, "--listen-fd", str(descriptor), "--ready-fd", str(told)],
+            cwd=folder,
             pass_fds=(descriptor, told),
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -163,6 +166,21 @@ def count_workers(wanted: str) -> int:
     return int(wanted)
 
 
-def worker_words(server: str) -> list[str]:
-    """The command line of a worker, without its descriptors."""
-    return [sys.executable, sys.argv[0], "serve", "--server", server]
+class Program:
+    """What a worker is: `manage.py serve` of the code that is in place when it starts.
+
+    An upgrade puts another folder behind the link by which this process was started (`/opt/…/current`). A worker gets
+    the folder itself: what it imports later on comes from there, too, wherever the link leads by then.
+    """
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._manage = Path(sys.argv[0]).absolute()
+        self._runs_beside_it = Path.cwd() == self._manage.parent.resolve()
+
+    def find(self) -> tuple[list[str], Path | None]:
+        """The command line, without the descriptors, and the folder to run in (None: this process's)."""
+        interpreter = Path(sys.executable)  # a link itself, to be kept: it is what makes the virtual environment one
+        manage = self._manage.resolve()
+        words = [interpreter.parent.resolve() / interpreter.name, manage, "serve", "--server", self._server]
+        return [*map(str, words)], manage.parent if self._runs_beside_it else None

@@ -15,7 +15,7 @@ from streaming.management.addresses import describe_addresses
 from streaming.management.preparation import Preparation
 from streaming.servers import SERVERS, Address, ServerError
 from streaming.servers.listening import adopt, find_handed_on, open_socket
-from streaming.servers.workers import Workers, count_workers, worker_words
+from streaming.servers.workers import Program, Workers, count_workers
 
 
 class Command(BaseCommand):
@@ -93,7 +93,7 @@ class Command(BaseCommand):
         """In processes of their own."""
         descriptor = find_handed_on()
         listening = open_socket(address) if descriptor is None else adopt(descriptor)
-        workers = Workers(count, listening, worker_words(name), settings.STREAM_DRAIN + LAST_S)
+        workers = Workers(count, listening, Program(name), settings.STREAM_DRAIN + LAST_S)
         self.show_addresses(*listening.getsockname()[:2])
         self.show(f"Workers    {count}")
         workers.run()
