@@ -2,6 +2,7 @@
 
 import os
 from argparse import SUPPRESS, ArgumentParser
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,7 @@ from streaming.management.preparation import Preparation
 from streaming.servers import SERVERS, Address, ServerError
 from streaming.servers.listening import adopt, find_handed_on, open_socket
 from streaming.servers.workers import Program, Workers, count_workers
+from streaming.supervisor import Parent, notify
 
 
 class Command(BaseCommand):
@@ -78,12 +80,15 @@ class Command(BaseCommand):
         application = import_string(settings.ASGI_APPLICATION)
         descriptor = find_handed_on() if listening is None else listening
 
+        parent = None if ready is None else Parent(ready)
+
         def tell(host: str, port: int) -> None:
-            if ready is None:
+            if parent is None:
                 self.show_addresses(host, port)
+                notify("READY=1")
             else:
-                os.write(ready, b"1")
-                os.close(ready)
+                parent.tell()
+            application.runtime.on_pulse = partial(notify, "WATCHDOG=1") if parent is None else parent.tell
 
         server.run(
             application, application.runtime, address, tell, adopt(descriptor) if descriptor is not None else None
