@@ -8,6 +8,7 @@
 # make soak    runs one server for 30 minutes with clients that come and go
 # make simulate  draws 100,000 disasters and runs the stream through them (docs/simulation.md; SEED=…, SCHEDULES=…)
 # make fuzz    throws at each parser, and at both servers, what nobody has thought of, for minutes (docs/security.md)
+# make deploy-test  puts the dashboard on a Debian of its own, in a container: installs, upgrades, fails (docs/deploy.md)
 # make hooks   has git run the quick checks before each commit, mypy before each push (CONTRIBUTING.md)
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ export PORT ?= 8000
 export SERVER ?= daphne
 export WORKERS ?= 1
 
-.PHONY: serve demo setup test faults simulate soak bench bench-history bench-resume bench-storage bench-abuse bench-report hooks lock format fuzz sbom audit
+.PHONY: serve demo setup test faults simulate soak bench bench-history bench-resume bench-storage bench-abuse bench-report hooks lock format fuzz sbom audit deploy-test
 serve: setup
 	@exec $(BIN)/python manage.py serve --prepare
 
@@ -59,6 +60,9 @@ test: .venv/installed-dev .env staticfiles/staticfiles.json
 faults: .venv/installed-dev .env staticfiles/staticfiles.json
 	@.ci/install-tools
 	@$(BIN)/python -m tests.faults $(FAULTS_ARGS)
+
+deploy-test: .venv/installed-dev
+	@$(BIN)/python -m tests.deployment
 
 SCHEDULES ?= 100000
 simulate: .venv/installed-dev .env

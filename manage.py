@@ -6,6 +6,9 @@ import os
 import platform
 import sys
 
+# Where it is started by a link that an upgrade turns to other code: what is imported later on is still of this one.
+sys.path[:] = map(os.path.realpath, sys.path)
+
 import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line

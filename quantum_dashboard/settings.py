@@ -1,6 +1,7 @@
 """Every setting, read from the environment (and `.env`) through environs.
 
-A wrong value stops the start with a message that names its variable. `.env.example` shows them all.
+A wrong value stops the start with a message that names its variable. `.env.example` shows them all. Each secret may be
+a file instead (secret_files.py).
 """
 
 import math
@@ -12,19 +13,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env, EnvError, EnvValidationError, ValidationError, validate
+from environs import EnvError, EnvValidationError, ValidationError, validate
 from redis.connection import parse_url as parse_redis_url
 
 from access.exposure import explain_exposed_debug, explain_weak_key
 from access.mode import Mode, decide_mode
 from quantum_dashboard import __version__
 from quantum_dashboard.content_policy import SECURITY_HEADERS, make_policy
+from quantum_dashboard.secret_files import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # The dashboard's own version.
 VERSION: str = __version__
 
-env = Env(eager=False)  # not eager: all wrong values are reported together, by env.seal() below
+env = Environment(eager=False)  # not eager: all wrong values are reported together, by env.seal() below
 env.read_env(BASE_DIR / ".env", recurse=False)
 for name in (
     "DEBUG",
@@ -128,6 +130,8 @@ def currency_code(text: str) -> None:
 DEBUG: bool = env.bool("DEBUG", default=False)
 # Signs sessions. Required unless DEBUG, 32 random characters at least; `make serve` writes one into .env.
 SECRET_KEY: str = env.str("SECRET_KEY", default="")
+# The first staff user's. Unset: one is made, and written into a file for its owner.
+FIRST_PASSWORD: str = env.str("DJANGO_SUPERUSER_PASSWORD", default="")
 # Host names this site answers to. The default suits a server on this machine only.
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 # Who may look: `open` (whoever gets there) or `login` (people who log in, programs with a token). Unset: open while
@@ -335,7 +339,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
                 {
                     "address": REDIS_URL,
                     "health_check_interval": 5,
-                    "socket_keepalive": True,
+                    **({} if REDIS_URL.startswith("unix:") else {"socket_keepalive": True}),
                     "socket_timeout": 2,  # redis-py's own 5 s would be 5 s more of silence after a hang
                     "socket_connect_timeout": 2,
                 }

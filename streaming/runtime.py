@@ -25,6 +25,7 @@ from streaming.checks import Checks
 from streaming.delivery.doorkeeper import LOOK_ALONE_S, LOOK_EVERY_S, Doorkeeper
 from streaming.delivery.hub import Hub
 from streaming.garbage import GarbageCollection, tune_garbage_collection
+from streaming.hanging import explain_hang
 from streaming.limits.places import Places, count_places
 from streaming.limits.queue import Queue
 from streaming.limits.visits import Visits
@@ -41,6 +42,9 @@ from streaming.publishing.sequence import Head
 logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+#: Seconds between two looks whether this process is well.
+PULSE_S = 5.0
+WHO_MENDS = "systemd starts it anew, or the parent of several workers does; where neither is there, do that yourself."
 #: Ranges of history that are read at once for those who ask over HTTP (each may take some megabytes), and how many may
 #: wait for it.
 READ_AT_ONCE, READING_WAIT = 3, 40
@@ -141,6 +145,8 @@ class Runtime:
         self.checks = Checks()
         self.lag = LoopLag()
         self.started_at: float | None = None  # on the loop's clock
+        #: Called every PULSE_S as long as nothing hangs that only a new process would mend.
+        self.on_pulse: Callable[[], None] = lambda: None
         self._garbage = GarbageCollection()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -187,10 +193,26 @@ class Runtime:
         self.begin("hub", self._deliver)
         self.begin("look at the loop", self.lag.run)
         self.begin("doorkeeper", lambda: self.doorkeeper.run(self.layer))
+        self.begin("pulse", self._pulse)
 
     def begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Keep `work` running until `stop`; `name`: what it is called where it fails."""
-        self._tasks.append(asyncio.create_task(keep_running(name, work)))
+        self._tasks.append(asyncio.create_task(keep_running(name, work), name=name))
+
+    async def _pulse(self) -> None:
+        """Say that this process is well; say nothing while it hangs, so that whoever listens starts it anew."""
+        loop = asyncio.get_running_loop()
+        seen = 0  # in a row; once may be a machine that woke up
+        while True:
+            hang = explain_hang(
+                self.publisher, self.hub, self._tasks, is_shared=bool(settings.REDIS_URL), now=loop.time()
+            )
+            seen = seen + 1 if hang else 0
+            if hang is None:
+                self.on_pulse()
+            elif seen == 2:
+                logger.error("This process hangs (%s): it does not say any more that it is well. %s", hang, WHO_MENDS)
+            await asyncio.sleep(PULSE_S)
 
     async def _deliver(self) -> None:
         """Run the hub, once what a process before had published and not stored is known: it recalls that, too."""

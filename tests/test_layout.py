@@ -41,11 +41,11 @@ LINES = {
         {"admin", "management"},
     ],
     "streaming": [
-        {"wire", "contract", "checks", "garbage", "loop_lag", "ending", "reasons", "apps", "durations"},
+        {"wire", "contract", "checks", "garbage", "loop_lag", "ending", "reasons", "apps", "durations", "supervisor"},
         {"log_filters", "log_noise", "limits"},
         {"ledger"},
         {"publishing", "delivery", "roamers"},
-        {"past"},
+        {"past", "hanging"},
         {"runtime", "torture"},
         {"health", "servers"},
         {"lifespan", "web", "keeping"},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from streaming.runtime import PULSE_S
 from tests.processes import ROOT, need
 
 UNITS = sorted((ROOT / "deploy" / "systemd").iterdir())
@@ -28,3 +29,12 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
 @pytest.mark.parametrize("unit", [unit for unit in UNITS if unit.suffix == ".service"], ids=lambda unit: str(unit.name))
 def test_a_service_is_exposed_to_little(unit: Path) -> None:
     assert analyze("security", "--offline=true", "--threshold=20", str(unit)).returncode == 0  # of 100
+
+
+@pytest.mark.parametrize("unit", [unit for unit in UNITS if unit.suffix == ".service"], ids=lambda unit: str(unit.name))
+def test_a_service_that_hangs_is_started_anew(unit: Path) -> None:
+    """It says by itself that it serves and is well (test_supervisor.py), far more often than it has to."""
+    text = unit.read_text()
+    assert "Type=notify" in text
+    assert int(text.partition("WatchdogSec=")[2].partition("\n")[0]) > 4 * PULSE_S
+    assert "Restart=always" in text

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from streaming.servers.workers import count_workers
+from streaming.servers.workers import Program, count_workers
 from tests.conftest import StartServer
 from tests.processes import ROOT, Redis, Server, wait_until
 from tests.scraping import scrape
@@ -101,6 +101,30 @@ def test_workers_without_a_redis_are_refused_with_what_to_do(tmp_path: Path) -> 
     assert ended.returncode == 1
     assert "WORKERS=4 needs a Redis that the processes share" in ended.stderr
     assert "set REDIS_URL=" in ended.stderr
+
+
+def test_a_worker_is_of_the_code_that_is_in_place_when_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And names its folder itself, not the link that an upgrade turns: what it imports later on is of one version."""
+    for release in ("old", "new"):
+        (tmp_path / release / ".venv/bin").mkdir(parents=True)
+        (tmp_path / release / ".venv/bin/python").symlink_to(sys.executable)
+        (tmp_path / release / "manage.py").touch()
+    current = tmp_path / "current"
+    current.symlink_to("old")
+    monkeypatch.chdir(current)
+    monkeypatch.setattr(sys, "argv", [str(current / "manage.py"), "serve"])
+    monkeypatch.setattr(sys, "executable", str(current / ".venv/bin/python"))
+    program = Program("daphne")
+    for release in ("old", "new"):
+        current.unlink()
+        current.symlink_to(release)
+        folder = tmp_path / release
+        words = [str(folder / ".venv/bin/python"), str(folder / "manage.py"), "serve", "--server", "daphne"]
+        assert program.find() == (words, folder)
+    monkeypatch.chdir(tmp_path)
+    assert Program("daphne").find()[1] is None  # paths in settings count from where it was started
 
 
 @pytest.mark.parametrize("wanted", ["0", "-1", "many", "1.5", "1000"])

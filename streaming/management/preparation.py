@@ -1,28 +1,26 @@
 """Prepares the database for a server that starts: its tables, and a first staff user.
 
 A server starts without: the stream needs no database, and one that is away now is prepared when it is back. Of several
-servers that start at once one prepares while the others wait for it: two who create the same table both fail.
+servers that start at once one prepares while the others wait for it (alone.py).
 """
 
-import fcntl
 import logging
 import os
 import secrets
 import threading
 import time
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db import Error as DatabaseError
+from django.db import connections
 
 from metrics.database_errors import explain_database_error
 from metrics.kept_connection import find_sqlite_file
+from streaming.management.alone import alone
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +30,6 @@ PATIENCE_S = 10.0
 RETRY_S = 3.0
 #: Where the first staff user's password is to be read, once.
 PASSWORD_FILE = "first-password"  # noqa: S105 - the file's name
-#: What all who prepare lock on PostgreSQL, any number that nobody else uses.
-LOCK = zlib.crc32(b"quantum dashboard: preparation")
 
 
 class Preparation:
@@ -78,40 +74,15 @@ def prepare(show: Callable[[str], None]) -> None:
     Raises django.db.Error, and OSError where the folder of an SQLite file cannot be opened.
     """
     try:
+        call_command("migrate", verbosity=0)
         with alone():
-            call_command("migrate", verbosity=0)
             create_first_user(show)
     finally:
         connections.close_all()
 
 
-@contextmanager
-def alone() -> Iterator[None]:
-    """Wait until nobody else prepares the same database, and keep others waiting. Raises as `prepare`."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    path = find_sqlite_file()
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:  # the lock is the session's, and ends with it
-            cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")
-            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-        yield
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
-    elif path is not None:
-        if not path.parent.is_dir():
-            connection.ensure_connection()  # says so as for any other reason why a file cannot be opened
-        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
-    else:
-        yield
-
-
 def create_first_user(show: Callable[[str], None]) -> None:
-    """Create a superuser where there is no staff yet, from Django's DJANGO_SUPERUSER_* variables.
+    """Create a superuser where there is no staff yet, from Django's DJANGO_SUPERUSER_* variables (README: Run it).
 
     A password that is made here goes into a file for its owner: what is shown may end in a journal that others read.
     Raises OSError where that file cannot be written; then there is no user either.
@@ -120,7 +91,7 @@ def create_first_user(show: Callable[[str], None]) -> None:
     if users.filter(is_staff=True).exists():
         return
     name = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
-    password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+    password = settings.FIRST_PASSWORD
     where = "is the one in DJANGO_SUPERUSER_PASSWORD"
     if not password:
         password = secrets.token_urlsafe(12)
@@ -131,9 +102,8 @@ def create_first_user(show: Callable[[str], None]) -> None:
 
 
 def write_password(password: str) -> Path:
-    """Write `password` into a new file beside the SQLite file, or the code; its path. Raises OSError."""
-    database = find_sqlite_file()
-    path = (settings.BASE_DIR if database is None else database.parent) / PASSWORD_FILE
+    """Write `password` into a new file beside the SQLite file, else beside the journal; its path. Raises OSError."""
+    path = (find_sqlite_file() or settings.STREAM_JOURNAL).parent / PASSWORD_FILE
     path.unlink(missing_ok=True)  # of another database, or of a try that failed
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w") as file:

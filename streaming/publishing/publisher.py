@@ -74,6 +74,8 @@ class Publisher:
         lease.on_taken = self._ticker.hurry
         self._failing_since: float | None = None
         self.interval_s = interval_s
+        self.ticked_at: float | None = None  # when the newest tick began, on the loop's clock; None: none since `run`
+        self.published_at: float | None = None  # when the outlet took the newest snapshot, on the same clock
         self.error = ""  # why the outlet took the last snapshot not; empty where it did
         self.failed = 0
         self.ticks = Durations()
@@ -94,6 +96,7 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish at every tick until cancelled."""
+        self.ticked_at = None
         await self._learn()
         await self.choices.read(LEARNING_PATIENCE_S)  # not a tick of simulated values before staff's choice is known
         async with asyncio.TaskGroup() as beside:  # where one of them dies, all end, and start again
@@ -101,6 +104,7 @@ class Publisher:
             beside.create_task(self.history.run())
             tenure = 0
             async for _ in self._ticker:
+                self.ticked_at = asyncio.get_running_loop().time()
                 self._sequence.look()
                 if self.lease.is_held and self.lease.term != tenure:
                     await self._sequence.take_over()
@@ -178,6 +182,7 @@ class Publisher:
             logger.warning("The channel layer takes no snapshots (%s); trying at each tick.", self.error)
 
     def _note_success(self) -> None:
+        self.published_at = asyncio.get_running_loop().time()
         self.error = ""
         if self._failing_since is not None:
             away_s = time.monotonic() - self._failing_since

@@ -59,7 +59,7 @@ class PromptRedis:
             url,
             socket_timeout=patience_s,
             socket_connect_timeout=patience_s,
-            socket_keepalive=True,
+            **({} if url.startswith("unix:") else {"socket_keepalive": True}),  # a socket of this machine takes none
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
         self._one_at_a_time = asyncio.Lock()

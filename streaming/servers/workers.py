@@ -15,15 +15,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from streaming.servers import other_workers
+from streaming.supervisor import notify, without_notifications
 
 logger = logging.getLogger(__name__)
 
 #: Seconds that a worker may take until it serves, and to end beyond its own limit.
 READY_S, BEYOND_S = 60.0, 5.0
+#: Seconds without a pulse (streaming.runtime) after which a worker hangs, and until it is ended the hard way.
+HANGS_S, ABORT_S = 60.0, 5.0
 #: A worker that lives shorter than this waits before it is started again, longer each time, at most so long.
 SHORT_LIFE_S, LONGEST_PAUSE_S = 5.0, 30.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -38,25 +42,28 @@ class Worker:
     began: float = 0.0
     failures: int = 0
     start_at: float = 0.0
-    ready: int = field(default=-1)  # becomes readable when it serves
+    ready: int = field(default=-1)  # becomes readable when it serves, and with each pulse
+    aborted_at: float | None = None
+    pulse: float | None = None  # when the newest came; None: it does not serve yet
 
 
 class Workers:
     """The parent's view."""
 
-    def __init__(self, count: int, listening: socket.socket, words: Sequence[str], end_within_s: float) -> None:
-        """`words`: the command line of a worker. `end_within_s`: how long one may take to end when it is told to.
+    def __init__(self, count: int, listening: socket.socket, program: "Program", end_within_s: float) -> None:
+        """`program`: what a worker is. `end_within_s`: how long one may take to end when it is told to.
 
         Raises OSError where there is no folder for temporary files, or its path is too long for a socket in it.
         """
         self._listening = listening
-        self._words = words
+        self._program = program
         self._end_within_s = end_within_s + BEYOND_S
         self._workers = [Worker(number) for number in range(1, count + 1)]
         self._folder = tempfile.TemporaryDirectory(prefix="quantum-dashboard-")
         self._known = other_workers.Workers(Path(self._folder.name), 0, count)
         self._known.check_folder()
         self._woken, self._wake = socket.socketpair()
+        self._is_told = False  # systemd: that somebody serves
 
     def run(self) -> None:
         """Start them, and keep them alive until SIGTERM or SIGINT."""
@@ -68,15 +75,18 @@ class Workers:
         for worker in self._workers:
             self._start(worker)
         while not (signals := self._wait(1.0)) & {signal.SIGTERM, signal.SIGINT}:
+            self._end_those_that_hang()
             self._replace_the_dead()
             if signal.SIGHUP in signals and not self._restart_in_turn():
                 break
+        notify("STOPPING=1")
         self._end([worker.process for worker in self._workers if worker.process is not None])
         self._folder.cleanup()
 
     def _wait(self, seconds: float) -> set[int]:
-        """Wait for signals; which came."""
+        """Wait for signals, a moment at most; which came. Meanwhile workers are heard, and systemd is told."""
         select.select([self._woken], [], [], seconds)
+        self._take_pulses()
         try:
             return set(self._woken.recv(4096))
         except BlockingIOError:
@@ -85,9 +95,15 @@ class Workers:
     def _start(self, worker: Worker) -> None:
         ready, told = os.pipe()
         descriptor = self._listening.fileno()
-        environment = {**os.environ, "WORKERS": "1", **self._known.describe(worker.number)}
+        environment = {
+            **without_notifications(dict(os.environ)),
+            "WORKERS": "1",
+            **self._known.describe(worker.number),
+        }
+        words, folder = self._program.find()
         worker.process = subprocess.Popen(  # noqa: S603 - our own command
-            [*self._words, "--listen-fd", str(descriptor), "--ready-fd", str(told)],
+            [*words, "--listen-fd", str(descriptor), "--ready-fd", str(told)],
+            cwd=folder,
             pass_fds=(descriptor, told),
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -95,12 +111,45 @@ class Workers:
         os.close(told)
         if worker.ready >= 0:
             os.close(worker.ready)
-        worker.ready, worker.began = ready, time.monotonic()
+        os.set_blocking(ready, False)
+        worker.ready, worker.began, worker.pulse = ready, time.monotonic(), None
+        worker.aborted_at = None
+
+    def _take_pulses(self) -> None:
+        """Note who is well, and tell systemd that somebody serves and that this process goes on."""
+        for worker in self._workers:
+            with suppress(BlockingIOError):
+                if worker.ready >= 0 and os.read(worker.ready, 4096):
+                    worker.pulse = time.monotonic()
+        if not self._is_told and any(worker.pulse is not None for worker in self._workers):
+            self._is_told = True
+            notify("READY=1")
+        notify("WATCHDOG=1")
+
+    def _end_those_that_hang(self) -> None:
+        """A worker that serves and has had no pulse for HANGS_S ends; with a traceback where it still can (SIGABRT)."""
+        now = time.monotonic()
+        for worker in self._workers:
+            silent_s = 0.0 if worker.pulse is None else now - worker.pulse
+            if worker.process is None or silent_s <= HANGS_S:
+                continue
+            if worker.aborted_at is None:
+                who = f"Worker {worker.number} (process {worker.process.pid})"
+                logger.error("%s hangs: no pulse for %.0f s. It is ended, and another one starts.", who, silent_s)
+                worker.aborted_at = now
+                worker.process.send_signal(signal.SIGABRT)
+            elif now - worker.aborted_at > ABORT_S:
+                worker.process.kill()
 
     def _is_ready(self, worker: Worker) -> bool:
         """Whether `worker` tells within READY_S that it serves."""
-        readable, _, _ = select.select([worker.ready], [], [], READY_S)
-        return bool(readable) and os.read(worker.ready, 1) != b""
+        limit = time.monotonic() + READY_S
+        while worker.pulse is None and time.monotonic() < limit:
+            if worker.process is None or worker.process.poll() is not None:
+                return False
+            select.select([worker.ready], [], [], 1.0)
+            self._take_pulses()
+        return worker.pulse is not None
 
     def _replace_the_dead(self) -> None:
         """Start those again that ended; who ended soon waits for a while."""
@@ -174,6 +223,21 @@ def count_workers(wanted: str) -> int:
     return int(wanted)
 
 
-def worker_words(server: str) -> list[str]:
-    """The command line of a worker, without its descriptors."""
-    return [sys.executable, sys.argv[0], "serve", "--server", server]
+class Program:
+    """What a worker is: `manage.py serve` of the code that is in place when it starts.
+
+    An upgrade puts another folder behind the link by which this process was started (`/opt/…/current`). A worker gets
+    the folder itself: what it imports later on comes from there, too, wherever the link leads by then.
+    """
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._manage = Path(sys.argv[0]).absolute()
+        self._runs_beside_it = Path.cwd() == self._manage.parent.resolve()
+
+    def find(self) -> tuple[list[str], Path | None]:
+        """The command line, without the descriptors, and the folder to run in (None: this process's)."""
+        interpreter = Path(sys.executable)  # a link itself, to be kept: it is what makes the virtual environment one
+        manage = self._manage.resolve()
+        words = [interpreter.parent.resolve() / interpreter.name, manage, "serve", "--server", self._server]
+        return [*map(str, words)], manage.parent if self._runs_beside_it else None

@@ -2,17 +2,20 @@
 
 import asyncio
 import re
+import sys
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 
 from metrics.catalogue import CATALOGUE
 from streaming.contract import LONGEST_INTERVAL_S, DecodedMessage, find_remarks, find_violations, is_number
+from streaming.delivery.close_codes import SIGN_IN
 from streaming.torture import Verdict, torture
 
 DEFAULT = "ws://127.0.0.1:8000/stream/live"
@@ -50,6 +53,16 @@ def ask_for(name: str | None, address: str) -> tuple[str, dict[str, Any]]:
     return urlunsplit(parts._replace(netloc=name)), {"host": parts.hostname, "port": port}
 
 
+def read_token(file: str | None) -> str:
+    """The token in `file` ("-": what comes in), so that no list of processes shows it. Raises CommandError."""
+    if file is None:
+        return ""
+    try:
+        return (sys.stdin.read() if file == "-" else Path(file).read_text()).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"--token-file {file} cannot be read: {error}.") from None
+
+
 def explain_status(status: int) -> str:
     """What an answer means that opens no stream."""
     if status == 403:
@@ -81,7 +94,7 @@ def patience_after(before: DecodedMessage | None) -> float:
 
 
 class Command(BaseCommand):
-    """`check_stream [URL…] [--as HOST] [--messages N] [--timeout S] [--torture N --seconds S]`.
+    """`check_stream [URL…] [--as HOST] [--token-file FILE] [--messages N] [--timeout S] [--torture N --seconds S]`.
 
     Exits 0 where the contract holds, 1 where not.
     """
@@ -104,6 +117,11 @@ class Command(BaseCommand):
             metavar="HOST",
             help="ask for this site, whatever the url names: one process past the proxy, which ALLOWED_HOSTS lacks",
         )
+        parser.add_argument(
+            "--token-file",
+            metavar="FILE",
+            help="with the token in it, where people have to log in; - is what comes in",
+        )
         parser.add_argument("--messages", type=int, default=5, help="how many to check (default: %(default)s)")
         parser.add_argument("--timeout", type=float, help="seconds to wait for each (default: 10, then 3 intervals)")
         parser.add_argument("--torture", type=int, metavar="N", help="let N clients roam over all the urls instead")
@@ -116,19 +134,29 @@ class Command(BaseCommand):
         if options["torture"] is not None:
             self.torture(addresses, options["torture"], options["seconds"])
             return
+        options["token"] = read_token(options["token_file"])
         for address in addresses:
             self.check_address(address, options)
 
     def check_address(self, address: str, options: dict[str, Any]) -> None:
         """Check one stream. Raises CommandError where its contract is broken or it cannot be had."""
         try:
-            failed = asyncio.run(self.check_messages(address, options["messages"], options["timeout"], options["name"]))
+            failed = asyncio.run(
+                self.check_messages(address, options["messages"], options["timeout"], options["name"], options["token"])
+            )
         except TimeoutError as error:
             raise CommandError(f"{address}: {error}") from None
         except InvalidStatus as error:
             raise CommandError(f"{address}: {explain_status(error.response.status_code)}") from None
         except (OSError, InvalidHandshake, InvalidURI) as error:
             raise CommandError(f"{address}: cannot connect: {error}. Is the server running there?") from None
+        except ConnectionClosed as error:
+            if error.rcvd is not None and error.rcvd.code == SIGN_IN:
+                raise CommandError(
+                    f"{address}: people have to log in there. Bring a token that may read the stream "
+                    "(`manage.py create_token` makes one): --token-file FILE."
+                ) from None
+            raise CommandError(f"{address}: the connection broke: {error}") from None
         except WebSocketException as error:
             raise CommandError(f"{address}: the connection broke: {error}") from None
         if failed:
@@ -172,13 +200,17 @@ class Command(BaseCommand):
             raise CommandError(f"The promise was broken: {figures} (see above).")
         self.stdout.write(self.style.SUCCESS(f"The promise was kept: {figures}."))
 
-    async def check_messages(self, address: str, count: int, timeout_s: float | None, name: str | None = None) -> int:
+    async def check_messages(
+        self, address: str, count: int, timeout_s: float | None, name: str | None = None, token: str = ""
+    ) -> int:
         """Print `count` messages of the site `name` as they come and return how many of them break the contract."""
         failed = 0
         before: DecodedMessage | None = None
         url, place = ask_for(name, address)
         # Past a proxy that does TLS the process is asked as that one would.
         headers = {"X-Forwarded-Proto": "https"} if name is not None else {}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         async with connect(url, open_timeout=timeout_s or 10, additional_headers=headers, **place) as connection:
             for number in range(1, count + 1):
                 patience_s = timeout_s or patience_after(before)

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from streaming.ending import LAST_S, end_within
 from streaming.runtime import Runtime, is_layer_shared
+from streaming.supervisor import notify
 
 
 class Command(BaseCommand):
@@ -38,8 +40,11 @@ class Command(BaseCommand):
         stopped = asyncio.Event()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, stopped.set)
+        runtime.on_pulse = partial(notify, "WATCHDOG=1")
         runtime.start(with_publisher=True)
+        notify("READY=1")
         await stopped.wait()
+        notify("STOPPING=1")
         end_within(LAST_S)
         await runtime.stop()
 

@@ -16,7 +16,8 @@ from streaming.management.addresses import describe_addresses
 from streaming.management.preparation import Preparation
 from streaming.servers import SERVERS, Address, ServerError, other_workers
 from streaming.servers.listening import adopt, find_handed_on, open_socket
-from streaming.servers.workers import Workers, count_workers, worker_words
+from streaming.servers.workers import Program, Workers, count_workers
+from streaming.supervisor import Parent, notify
 from streaming.web.figures import tell_figures
 
 
@@ -80,16 +81,18 @@ class Command(BaseCommand):
         application = import_string(settings.ASGI_APPLICATION)
         runtime, others = application.runtime, other_workers.Workers.find()
         descriptor = find_handed_on() if listening is None else listening
+        parent = None if ready is None else Parent(ready)
 
         def tell(host: str, port: int) -> None:
             if others is not None:
                 runtime.start()  # unless it has
                 runtime.begin("answer to the other workers", partial(others.listen, partial(tell_figures, runtime)))
-            if ready is None:
+            if parent is None:
                 self.show_addresses(host, port)
+                notify("READY=1")
             else:
-                os.write(ready, b"1")
-                os.close(ready)
+                parent.tell()
+            runtime.on_pulse = partial(notify, "WATCHDOG=1") if parent is None else parent.tell
 
         server.run(application, runtime, address, tell, adopt(descriptor) if descriptor is not None else None)
 
@@ -98,7 +101,7 @@ class Command(BaseCommand):
         descriptor = find_handed_on()
         listening = open_socket(address) if descriptor is None else adopt(descriptor)
         try:
-            workers = Workers(count, listening, worker_words(name), settings.STREAM_DRAIN + LAST_S)
+            workers = Workers(count, listening, Program(name), settings.STREAM_DRAIN + LAST_S)
         except OSError as error:
             raise CommandError(
                 f"WORKERS={count} needs a folder for the sockets by which the workers ask each other: {error}. "
