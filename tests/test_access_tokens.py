@@ -236,3 +236,14 @@ def test_logging_out_closes_what_hung_on_the_session(servers: list[Server]) -> N
 def test_the_start_says_who_may_look_and_why(servers: list[Server]) -> None:
     for server in servers:
         assert "Access     login: as ACCESS says" in server.output
+
+
+def test_check_stream_says_that_it_needs_a_token_and_takes_one_from_a_file(
+    servers: list[Server], tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(make_token(servers[0], "--scope", "stream") + "\n")
+    words = ["check_stream", servers[1].stream, "--messages", "2"]
+    assert "2 messages, contract kept." in manage(servers[1], *words, "--token-file", str(file))
+    with pytest.raises(AssertionError, match="people have to log in there"):
+        manage(servers[1], *words)

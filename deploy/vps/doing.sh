@@ -20,6 +20,7 @@ random_secret() {
 
 # setting NAME VALUE [anew]: a line of the environment file, where it has none of that name; anew: in its place.
 setting() {
+    ! grep -qs "^$1_FILE=" $environment || return 0
     if grep -qs "^$1=" $environment; then
         [ -n "${3:-}" ] && ! grep -qxF "$1=$2" $environment || return 0
         run sed -i "s|^$1=.*|$1=$2|" $environment

@@ -7,7 +7,7 @@ check_system() {
     [ -f "$code/manage.py" ] || fail "$code is not the dashboard's code: run this script where it lies in a clone."
     [ -n "$domain" ] || [ "$(setting_of HTTPS)" != true ] || domain=$(setting_of ALLOWED_HOSTS | cut -d, -f1)
     case $scaled,$(setting_of DATABASE_URL) in
-        ,postgres*) scaled=yes ;;
+        ,postgres*%2Frun%2Fpostgresql*) scaled=yes ;; # not another machine's
         yes,sqlite*) fail "$environment keeps an SQLite file. PostgreSQL begins empty: delete the line DATABASE_URL first." ;;
     esac
     [ -z "$workers" ] || [ "$workers" = 1 ] || [ -n "$scaled" ] || fail "--workers $workers needs --scaled: they share a Redis."

@@ -30,7 +30,7 @@ folders() {
 
 # restart RELEASE: workers one after the other where there are several, else at once; the socket listens meanwhile.
 restart() {
-    local count=0
+    local count=0 second
     if [ -z "$dry" ] && has_systemd && systemctl -q is-active $name && [ -z "$is_restart_needed" ]; then
         count=$(workers_of_service | wc -w)
         [ "$(folders)" != "$1" ] || { echo "It runs." && return; }
@@ -38,8 +38,9 @@ restart() {
     is_restart_needed=""
     [ "$count" -gt 1 ] || { service restart $name; return; }
     service reload $name || return
-    for _ in $(seq $((60 + 30 * count))); do
+    for second in $(seq $((60 + 30 * count))); do
         [ "$(folders)" != "$1" ] || { echo "$count workers are replaced, one after the other." && return; }
+        [ "$second" -lt 10 ] || folders | grep -qxF "$1" || break # the first of the new ones has ended
         sleep 1
     done
     echo "The workers were not replaced: journalctl -u $name says why." >&2

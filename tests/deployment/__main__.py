@@ -1,5 +1,7 @@
 """Installs, installs again, upgrades, upgrades to what does not work; with SQLite, then scaled. About ten minutes."""
 
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -112,6 +114,8 @@ class Trial:
 
 
 def main() -> None:
+    if os.geteuid() != 0 or not all(map(shutil.which, ("debootstrap", "systemd-nspawn"))):
+        sys.exit("This needs root, and on Debian: apt-get install debootstrap systemd-container")
     FOLDER.mkdir(parents=True, exist_ok=True)
     clone = Clone()
     for options in ((), ("--scaled", "--workers", "2")):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.processes import ROOT, need
+from tests.processes import ROOT
 
 SUITE = "bookworm"
 PACKAGES = "systemd-sysv dbus procps python3 python3-venv ca-certificates nginx-light postgresql redis-server git"
@@ -32,8 +32,6 @@ class Debian:
 
     def prepare(self) -> None:
         """Make the system, unless that was done before."""
-        for tool in ("debootstrap", "systemd-nspawn"):
-            need(shutil.which(tool) or f"/usr/sbin/{tool}", tool)
         if not (self._base / "prepared").exists():
             shutil.rmtree(self._base, ignore_errors=True)
             subprocess.run(["debootstrap", "--variant=minbase", SUITE, str(self._base)], check=True)
