@@ -2,9 +2,9 @@
 
 import { setDirection } from "./direction.js";
 import { asShown, formatNumber, formatTime, formatValue } from "./format.js";
-import { changeToday, drawdownOf, rangeOf, startOfDay, widened } from "./statistics.js";
+import { changeToday, drawdownOf, originOf, rangeOf, startOfDay, widened } from "./statistics.js";
 import { setText } from "./text.js";
-import { originWord } from "./words.js";
+import { originOfRange } from "./words.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./row.js").Row} Row */
@@ -37,13 +37,13 @@ export class Figures {
   show(rows, window, zone, isMarked, first, began) {
     const { metric } = this;
     // One row is no range yet.
-    this.range = rows.length > 1 ? rangeOf(rows, metric, window) : null;
+    this.range = rows.length > 1 ? rangeOf(rows, metric, window, originOf(rows[rows.length - 1], metric)) : null;
     const fall = this.range && drawdownOf(rows, metric, window);
     this.#showRange();
-    const origin = this.range ? originWord(this.range.isSimulated, isMarked) : "";
+    const origin = this.range ? originOfRange(this.range, isMarked) : "";
     setText(this.highName, ["High", origin].filter(Boolean).join(", "));
     setText(this.lowName, ["Low", origin].filter(Boolean).join(", "));
-    for (const element of [this.high, this.low]) element.dataset.origin = origin;
+    for (const element of [this.high, this.low]) element.dataset.origin = origin && (this.range?.isSimulated ? "simulated" : "real");
     this.#showChange(this.peak, fall && -fall.drawdown);
     const midnight = startOfDay(window.to, zone);
     const today = changeToday(rows, metric, midnight, first ?? null, began);

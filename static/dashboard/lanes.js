@@ -1,11 +1,18 @@
 /** A text's past: a lane for each of its values, with when it held and for what share of the time that is known. */
 
 import { isInvented } from "./row.js";
+import { originOf } from "./statistics.js";
 import { setText } from "./text.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./row.js").Row} Row */
-/** @typedef {{text: string, share: number, isNow: boolean, real: string, simulated: string}} Lane Paths in a box of 1000 × 10. */
+/**
+ * @typedef {object} Lane
+ * @property {string} text
+ * @property {number} share  Of the time that is known from the present source, as all figures of a card.
+ * @property {boolean} isNow
+ * @property {string} real  @property {string} simulated  Paths in a box of 1000 × 10.
+ */
 
 /** More values than these are not told apart at a glance. */
 const MOST_LANES = 4;
@@ -19,6 +26,8 @@ const WIDTH = 1000;
 export function lanesOf(rows, metric, { from, to }, longest) {
   /** @type {Map<string, {length: number, real: string, simulated: string}>} */
   const found = new Map();
+  const newest = rows.at(-1);
+  const present = newest && originOf(newest, metric);
   let known = 0;
   rows.forEach((row, index) => {
     const text = row.values[metric.key]?.last;
@@ -31,11 +40,13 @@ export function lanesOf(rows, metric, { from, to }, longest) {
     const path = `M${x} 5H${(((end - from) / (to - from)) * WIDTH).toFixed(1)}`;
     if (isInvented(row.sources[metric.group])) lane.simulated += path;
     else lane.real += path;
-    lane.length += end - start;
-    known += end - start;
+    if (originOf(row, metric) === present) {
+      lane.length += end - start;
+      known += end - start;
+    }
     found.set(text, lane);
   });
-  const now = rows.at(-1)?.values[metric.key]?.last;
+  const now = newest?.values[metric.key]?.last;
   const texts = [...metric.texts.filter((text) => found.has(text)), ...[...found.keys()].filter((text) => !metric.texts.includes(text))];
   return texts.slice(0, MOST_LANES).map((text) => {
     const { length = 0, real = "", simulated = "" } = found.get(text) ?? {};
@@ -70,7 +81,7 @@ export class Lanes {
       if (!lane) return;
       item.classList.toggle("is-now", lane.isNow);
       setText(name, lane.text);
-      setText(share, `${Math.round(lane.share * 100)} %`);
+      setText(share, lane.share ? `${Math.round(lane.share * 100)} %` : lane.real ? "real" : "simulated");
       real.setAttribute("d", lane.real);
       simulated.setAttribute("d", lane.simulated);
     });

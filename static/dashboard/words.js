@@ -4,7 +4,7 @@ import { describeGap, formatDuration, formatTime, formatValue, unitOf } from "./
 import { plotted, standInOf } from "./lines.js";
 import { isInvented } from "./row.js";
 import { SIMULATED } from "./snapshot.js";
-import { rangeOf } from "./statistics.js";
+import { originOf, rangeOf } from "./statistics.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./row.js").Row} Row */
@@ -32,7 +32,9 @@ function shownRows({ timeline, window }) {
 
 /** The window's true lowest and highest. @param {Shared} charts  @param {Metric} metric  @returns {Range|null} */
 export function rangeShown(charts, metric) {
-  return charts.window.isLoading ? null : rangeOf(shownRows(charts), metric, { from: -Infinity, to: Infinity });
+  if (charts.window.isLoading) return null;
+  const rows = shownRows(charts);
+  return rangeOf(rows, metric, { from: -Infinity, to: Infinity }, charts.view.isZoomed || !rows.length ? null : originOf(rows[rows.length - 1], metric));
 }
 
 /**
@@ -42,6 +44,11 @@ export function rangeShown(charts, metric) {
 export function originWord(isSimulated, isMarked) {
   if (isSimulated === isMarked) return "";
   return isSimulated ? "simulated" : "real";
+}
+
+/** The same for a range: of which source it is, too, where there were others. @param {Range} range  @param {boolean} isMarked  @returns {string} */
+export function originOfRange({ isOfAll, isSimulated, origin }, isMarked) {
+  return isOfAll ? originWord(isSimulated, isMarked) : origin;
 }
 
 /** How long there has been a history, where that is less than the range. @param {Shared} charts  @returns {string} */
@@ -55,7 +62,7 @@ export function summarise(charts, metric, range, isMarked = false) {
   if (!range) return "no values of its own";
   const [low, high] = [formatValue(metric, range.low), withUnit(metric, range.high)];
   const text = low === formatValue(metric, range.high) ? `${high} throughout` : `min ${low}, max ${high}`;
-  return [originWord(range.isSimulated, isMarked), text].filter(Boolean).join(": ");
+  return [originOfRange(range, isMarked), text].filter(Boolean).join(": ");
 }
 
 /** @param {Record<string, number>} problems  @param {number} count snapshots in the row  @returns {string} `stale`, `3 of 20 stale` */
