@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from metrics.catalogue import METRICS
 from tests.page_fixtures import Browser, Proxy, find_with_axe, wait_for_claim
 from tests.processes import Server
 
@@ -181,6 +182,10 @@ def test_axe_finds_nothing_where_numbers_are_old(browser: Browser, proxy: Proxy,
     proxy.is_down = True
     proxy.cut()
     wait_for_claim(page, "document.body.dataset.state === 'reconnecting'", patience_s=PATIENCE_S)
+    dimmed = "[...document.querySelectorAll('.plot, .lane')].map((element) => getComputedStyle(element).filter)"
+    assert set(page.evaluate(dimmed)) == {"grayscale(1)"}
+    assert page.locator(".card.text .value").inner_text() in METRICS["regime"].texts  # as the source wrote it
+    page.locator("#zoom [data-zoom=in]").click()
     found = find_with_axe(browser, page)
     assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
 

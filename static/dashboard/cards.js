@@ -24,6 +24,7 @@ import { setText } from "./text.js";
  * @property {Record<string, Anchor>} began  The first snapshot from the present source, by group.
  * @property {Record<string, Anchor>} today  The day's first snapshot, by group.
  * @property {import("./format.js").Zone} zone  Whose days and times they are.
+ * @property {{rows: Row[], window: {from: number, to: number}, longest: number}|null} zoomed  What the charts show instead of the range.
  */
 
 /** Seconds after which a change over less than the range is worth telling. */
@@ -38,6 +39,7 @@ class Card {
     const part = (selector) => /** @type {HTMLElement} */ (element.querySelector(selector));
     this.value = part(".value");
     this.kind = part(".kind");
+    this.present = part(".present");
     this.tag = part(".tag");
     this.level = part(".level");
     this.change = part(".change");
@@ -94,12 +96,15 @@ class Card {
   }
 
   /** @param {PastView} past */
-  showPast({ rows, window, range, longest, zone, began, today }) {
+  showPast({ rows, window, range, longest, zone, began, today, zoomed }) {
     const { metric } = this;
     const [source, day] = [began[metric.group], today[metric.group]];
-    this.figures?.show(rows, window, zone, this.element.classList.contains("is-simulated"), day, source);
-    this.lanes?.show(rows, window, longest);
-    if (isNumeric(metric)) this.#showChange(rows, window, range, source);
+    // Beside charts of another time it is said of which the figures are.
+    const span = zoomed ? `last ${range}` : "";
+    this.figures?.show(rows, window, zone, this.element.classList.contains("is-simulated"), span, day, source);
+    if (zoomed) this.lanes?.show(zoomed.rows, zoomed.window, zoomed.longest, false);
+    else this.lanes?.show(rows, window, longest, true);
+    if (isNumeric(metric)) this.#showChange(rows, window, span ? `the ${span}` : range, source);
     else {
       const held = heldSince(rows, metric);
       setText(this.change, held ? `for ${held.isAtLeast ? "at least " : ""}${formatDuration(window.to - held.since)}` : "");
@@ -147,6 +152,11 @@ export class Cards {
       setText(element, source === SIMULATED ? "simulated, not real" : source && `from ${source}`);
       element.classList.toggle("simulated", source === SIMULATED);
     }
+  }
+
+  /** Of when the numbers are, where the charts show another time. @param {string} when empty: the same */
+  mark(when) {
+    for (const card of this.cards) setText(card.present, when);
   }
 
   /** @param {PastView} past */

@@ -31,18 +31,18 @@ export class Figures {
 
   /**
    * @param {Row[]} rows  @param {{from: number, to: number}} window  @param {import("./format.js").Zone} zone
-   * @param {boolean} isMarked the card is marked as simulated
+   * @param {boolean} isMarked the card is marked as simulated  @param {string} span what to say of which time they are
    * @param {Anchor} [first] the day's first snapshot  @param {Anchor} [began] the first one from the present source
    */
-  show(rows, window, zone, isMarked, first, began) {
+  show(rows, window, zone, isMarked, span, first, began) {
     const { metric } = this;
     // One row is no range yet.
     this.range = rows.length > 1 ? rangeOf(rows, metric, window, originOf(rows[rows.length - 1], metric)) : null;
     const fall = this.range && drawdownOf(rows, metric, window);
     this.#showRange();
     const origin = this.range ? originOfRange(this.range, isMarked) : "";
-    setText(this.highName, ["High", origin].filter(Boolean).join(", "));
-    setText(this.lowName, ["Low", origin].filter(Boolean).join(", "));
+    setText(this.highName, ["High", origin, span].filter(Boolean).join(", "));
+    setText(this.lowName, ["Low", origin, span].filter(Boolean).join(", "));
     for (const element of [this.high, this.low]) element.dataset.origin = origin && (this.range?.isSimulated ? "simulated" : "real");
     this.#showChange(this.peak, fall && -fall.drawdown);
     const midnight = startOfDay(window.to, zone);

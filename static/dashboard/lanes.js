@@ -17,6 +17,19 @@ import { setText } from "./text.js";
 /** More values than these are not told apart at a glance. */
 const MOST_LANES = 4;
 const WIDTH = 1000;
+/** Colours of page.css: of the first declared text, the last one, those between, and any other. */
+const [FIRST, LAST, BETWEEN, OTHER] = ["--lane-1", "--lane-3", "--lane-2", "--lane-4"];
+
+/**
+ * How a text looks, always the same: declared ones stand from the top to the bottom, in their order.
+ * @param {string} text  @param {string[]} declared  @returns {{tone: string, height: number}} `height`: 0 at the bottom to 1
+ */
+export function lookOf(text, declared) {
+  const place = declared.indexOf(text);
+  if (place < 0) return { tone: OTHER, height: 0.5 };
+  const last = declared.length - 1;
+  return { tone: place === 0 ? FIRST : place === last ? LAST : BETWEEN, height: last ? 1 - place / last : 1 };
+}
 
 /**
  * @param {Row[]} rows oldest first  @param {Metric} metric  @param {{from: number, to: number}} window
@@ -71,15 +84,16 @@ export class Lanes {
     this.metric = metric;
   }
 
-  /** @param {Row[]} rows  @param {{from: number, to: number}} window  @param {number} longest */
-  show(rows, window, longest) {
+  /** @param {Row[]} rows  @param {{from: number, to: number}} window  @param {number} longest  @param {boolean} isNow the newest row is of now */
+  show(rows, window, longest, isNow) {
     const lanes = lanesOf(rows, this.metric, window, longest);
     while (this.#items.length < lanes.length) this.#items.push(this.#makeItem());
     this.#items.forEach(({ item, name, share, real, simulated }, index) => {
       const lane = lanes[index];
       item.hidden = !lane;
       if (!lane) return;
-      item.classList.toggle("is-now", lane.isNow);
+      item.dataset.tone = lookOf(lane.text, this.metric.texts).tone;
+      item.classList.toggle("is-now", isNow && lane.isNow);
       setText(name, lane.text);
       setText(share, lane.share ? `${Math.round(lane.share * 100)} %` : lane.real ? "real" : "simulated");
       real.setAttribute("d", lane.real);

@@ -37,6 +37,12 @@ const environment = browserEnvironment();
 const labelsOf = (keys) => keys.map((key) => groupLabels.get(key) ?? key);
 const headlineMetric = metrics.find(({ isHero }) => isHero) ?? metrics[0];
 
+/** Of when the numbers are. @param {import("./state.js").State["name"]} state  @returns {string} */
+function nameOfPresent(state) {
+  if (state === "paused") return "paused";
+  return ["live", "degraded", "delayed"].includes(state) ? "now" : "last";
+}
+
 class Page {
   preferences = new Preferences(catalogue, openStorage(), new URLSearchParams(location.search));
   local = new LocalClock();
@@ -172,6 +178,7 @@ class Page {
       paused: this.held && { time: formatTime(this.held.timestamp, zone), newer: this.missedWhilePaused },
     });
     this.health.note(state.isTrouble);
+    this.cards.mark(this.retrospect.past.isZoomed ? nameOfPresent(state.name) : "");
     const headline = shown ? formatValue(headlineMetric, shown[headlineMetric.key]) : "";
     this.indicator.show(state, shown && labelsOf(simulatedGroups(shown)), headline, shown ? kindOf(shown, headlineMetric) : "");
     setText(/** @type {Element} */ (document.querySelector("#clock .time")), formatTime(this.now, zone));

@@ -32,6 +32,7 @@ export class Retrospect {
   /** @type {import("./charts.js").Charts|null} Loaded after the first numbers are on the page. */ charts = null;
   /** What there is of the past is known: until then no change and no range is shown. */ #isKnown = false;
   #drawnAt = -Infinity;
+  /** What to know of history itself. */ #note = "";
 
   /**
    * @param {Document} document  @param {import("./catalogue.js").Catalogue} catalogue
@@ -57,11 +58,12 @@ export class Retrospect {
       now,
       onLoaded: () => this.#onLoaded(),
       events: this.events,
-      onFailure: () => this.#onAnswer("History cannot be loaded: the charts show what arrives."),
+      onFailure: () => this.#onAnswer(`History cannot be loaded: the charts show what ${this.past.isZoomed ? "is here" : "arrives"}.`),
     });
     this.zoom = new Zoom(document, preferences, () => this.past.window, (span) => {
       this.past.zoom(span);
       this.draw();
+      this.onNote(this.#note);
     });
   }
 
@@ -118,7 +120,8 @@ export class Retrospect {
     if (midnight > anchors.midnight) anchors.lookUpDay(midnight);
     const { view, rowStep, window } = past;
     const longest = Math.max(rowStep ?? 0, past.interval) * LONGEST_ROW;
-    this.cards.showPast({ rows: past.rowsUntilNow, window, range: range.label, longest, zone, began: anchors.began, today: anchors.today });
+    const zoomed = past.isZoomed ? { rows: past.rowsInView, window: view.window, longest: view.length * LONGEST_ROW } : null;
+    this.cards.showPast({ rows: past.rowsUntilNow, window, range: range.label, longest, zone, began: anchors.began, today: anchors.today, zoomed });
     const [rows, step] = past.isZoomed ? [view.rows, view.step] : [past.rows, rowStep];
     this.charts?.show(makeTimeline(rows, step, this.groups, window.to), view.window, view);
     this.csv.href = past.csvAddress;
@@ -134,6 +137,7 @@ export class Retrospect {
   /** What there is of the past is here, or cannot be had for now. @param {string} note */
   #onAnswer(note) {
     this.#isKnown = true;
+    this.#note = note;
     this.onNote(note);
     this.draw();
   }

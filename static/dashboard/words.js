@@ -59,7 +59,7 @@ export function describeYouth({ window }) {
 /** @param {Shared} charts  @param {Metric} metric  @param {Range|null} range  @param {boolean} [isMarked] as for {@link originWord}  @returns {string} `min 41, max 959 ms` */
 export function summarise(charts, metric, range, isMarked = false) {
   if (charts.window.isLoading) return "loading…";
-  if (!range) return "no values of its own";
+  if (!range) return shownRows(charts).length ? "no values of its own" : "nothing is kept of this time";
   const [low, high] = [formatValue(metric, range.low), withUnit(metric, range.high)];
   const text = low === formatValue(metric, range.high) ? `${high} throughout` : `min ${low}, max ${high}`;
   return [originOfRange(range, isMarked), text].filter(Boolean).join(": ");
@@ -121,8 +121,12 @@ export function describeChart(charts, metric, markers) {
   const isAllSimulated = isSimulated && rows.every((row) => isInvented(row.sources[metric.group]));
   const problems = new Set(rows.flatMap((row) => Object.keys(row.values[metric.key]?.problems ?? {})));
   const times = [window.from, window.to].map((time) => formatTime(time, preferences.zone, "full"));
+  const range = rangeShown(charts, metric);
+  // Beside what is simulated now the chart has real values.
+  const real = range?.isSimulated && !range.isOfAll ? rangeOf(rows, metric, { from: -Infinity, to: Infinity }) : null;
   return [
-    `${metric.label}: ${[summarise(charts, metric, rangeShown(charts, metric)), describeYouth(charts)].filter(Boolean).join(", ")}, ${times.join(" to ")}`,
+    `${metric.label}: ${[summarise(charts, metric, range), describeYouth(charts)].filter(Boolean).join(", ")}, ${times.join(" to ")}`,
+    ...(real && !real.isSimulated ? [summarise(charts, metric, real)] : []),
     ...(gaps ? [`${gaps} ${gaps === 1 ? "gap" : "gaps"}`] : []),
     ...markers.filter(({ time }) => time > window.from && time < window.to).map(({ detail }) => detail),
     ...(charts.view.compared ? [`compared with ${charts.view.compared.name}`] : []),
