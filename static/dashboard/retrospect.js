@@ -1,6 +1,7 @@
 /** All that the page shows of what was: changes and figures, charts, table, CSV, and the way into them. */
 
 import { Anchors } from "./anchors.js";
+import { CardsPast } from "./cards_past.js";
 import { Events } from "./events.js";
 import { Past } from "./past.js";
 import { startOfDay } from "./statistics.js";
@@ -43,7 +44,7 @@ export class Retrospect {
     this.document = document;
     this.metrics = metrics;
     this.groups = groups.map(({ key }) => key);
-    this.cards = cards;
+    this.cards = new CardsPast(cards);
     this.preferences = preferences;
     this.now = now;
     this.onNote = onNote;
@@ -100,6 +101,7 @@ export class Retrospect {
 
   /** The numbers of a snapshot were just shown: nothing here may contradict them, the rest follows in time. @param {Snapshot} snapshot */
   follow(snapshot) {
+    this.cards.include(snapshot);
     this.charts?.include(snapshot);
     if (performance.now() - this.#drawnAt >= DRAWN_EVERY) this.draw();
   }
@@ -121,7 +123,7 @@ export class Retrospect {
     const { view, rowStep, window } = past;
     const longest = Math.max(rowStep ?? 0, past.interval) * LONGEST_ROW;
     const zoomed = past.isZoomed ? { rows: past.rowsInView, window: view.window, longest: view.length * LONGEST_ROW } : null;
-    this.cards.showPast({ rows: past.rowsUntilNow, window, range: range.label, longest, zone, began: anchors.began, today: anchors.today, zoomed });
+    this.cards.show({ rows: past.rowsUntilNow, window, range: range.label, longest, zone, began: anchors.began, today: anchors.today, zoomed });
     const [rows, step] = past.isZoomed ? [view.rows, view.step] : [past.rows, rowStep];
     this.charts?.show(makeTimeline(rows, step, this.groups, window.to), view.window, view);
     this.csv.href = past.csvAddress;
