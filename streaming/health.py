@@ -116,6 +116,8 @@ def describe_history(publisher: Publisher) -> Report:
         "given_up": history.given_up,
         "refused": history.refused,
         "fenced_off": history.is_fenced_off,
+        # Publishers that share a lease are to be several; without one, each believes that it is the only one.
+        "others": 0 if settings.REDIS_URL else history.count_others(DOWN_AFTER * settings.STREAM_INTERVAL),
         "error": history.error or None,
         "journal_error": history.journal_error or None,
     }

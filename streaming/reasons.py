@@ -90,6 +90,12 @@ def reasons_of_history(report: Report) -> Iterator[str]:
             "another publisher has written into the same database in a later term. Give all of them one REDIS_URL, or "
             "each a database of its own; then start this one again."
         )
+    elif history["others"]:
+        yield (
+            f"{history['others']} other publishers on this machine publish into the same database, and no REDIS_URL "
+            "keeps them apart: the clients of each get another stream, and history keeps only the one that started "
+            "last. End the others, or give all of them one REDIS_URL, or each a database of its own."
+        )
     if history["journal_error"]:
         yield f"The journal of snapshots cannot be written: {history['journal_error']}. Look at STREAM_JOURNAL."
 

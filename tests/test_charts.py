@@ -51,6 +51,12 @@ SECONDS_OF_A_PIXEL = """metric => {
   const [from, to] = figure.querySelector(".plot").dataset.window.split(" ").map(Number);
   return (to - from) / figure.querySelector(".u-over").clientWidth;
 }"""
+#: What says of when it is, on a page that is zoomed.
+ZOOMED = """({
+  present: [...document.querySelectorAll(".card .present")].map(({ textContent }) => textContent),
+  figures: ["high-name", "low-name"].map((name) => document.querySelector(`[data-figure=${name}]`).textContent),
+  change: document.querySelector(".card[data-metric=cpu] .change").textContent,
+})"""
 DRAWN = "document.querySelector('figure.large .plot').ariaLabel.includes('min')"
 #: The accent colour of the light theme, in which lines of real values are drawn in small charts.
 ACCENT = (0x0B, 0x62, 0xC4)
@@ -115,7 +121,8 @@ def test_what_stood_in_for_values_is_drawn_in_no_line_of_real_ones(
 
 def test_the_range_is_that_of_real_values_and_says_the_true_extremes(browser: Browser, proxy: Proxy) -> None:
     page = open_page(browser, proxy.url)
-    assert label(page, "latency").startswith("Latency: min 100, max 959 ms")  # 400 were stand-ins and simulated
+    assert re.match(r"Latency: simulated: min \d+, max \d+ ms", label(page, "latency"))  # as it is now
+    assert "redis: min 100, max 959 ms" in label(page, "latency").split("; ")  # 400 were stand-ins and simulated
     assert {"in part simulated", "in part missing, unreachable, stale"} <= {*label(page, "latency").split("; ")}
     assert "redis → simulated, by ada" in label(page, "latency")
     assert label(page, "accuracy").startswith("Accuracy: ")
@@ -131,7 +138,7 @@ def test_no_line_crosses_a_gap_however_narrow(
     for metric in ("accuracy", "latency", "positions"):
         pixel = page.evaluate(SECONDS_OF_A_PIXEL, metric)
         assert pixel > (GAP[1] - GAP[0]) / 3  # a gap that alone would be narrower than what is looked at
-        drawn = colours(page, server, metric, middle + pixel, middle - pixel / 2)
+        drawn = colours(page, server, metric, middle + pixel / 2, middle - pixel / 2)
         assert not [colour for colour in drawn if is_near(colour, ACCENT)]
 
 
@@ -181,6 +188,18 @@ def test_a_zoom_asks_for_the_step_that_fits_says_so_and_has_a_way_back(browser: 
     again = open_page(browser, address)
     wait_for_claim(again, "document.querySelector('#zoomed .when').textContent !== ''")
     assert again.locator("#zoomed .when").inner_text() == page.locator("#zoomed .when").inner_text()
+    # The numbers are of now, the charts are not: each says which it is.
+    wait_for_claim(again, "document.querySelector('figure.large .at').textContent.startsWith('zoomed: ')")
+    said = again.evaluate(ZOOMED)
+    assert set(said["present"]) == {"now"}
+    assert said["figures"] == ["High, simulated, last 1 h", "Low, simulated, last 1 h"]
+    assert said["change"].endswith(" in the last 1 h")
+    again.locator("#pause").click()
+    wait_for_claim(again, "document.querySelector('.present').textContent === 'paused'")
+    again.goto(f"{proxy.url}?kiosk=1&from=1000&to=2000")
+    wait_for_claim(
+        again, "document.querySelector('figure.large .at').textContent === 'zoomed: nothing is kept of this time'"
+    )
     page.keyboard.press("Escape")
     wait_for_claim(page, "!location.search.includes('from')")
     assert not page.locator("#zoomed .when").is_visible()

@@ -129,3 +129,8 @@ def test_who_publishes_beside_another_into_one_database_is_told_that_it_is_not_k
     assert report["status"] == "degraded"
     assert any("History refuses what this process publishes" in reason for reason in report["reasons"])
     assert second.health()["history"]["refused"] == 0
+    report = second.health()  # what it publishes is kept; but it is not the only one
+    assert (report["status"], report["history"]["others"]) == ("degraded", 1)
+    assert any("publish into the same database" in reason for reason in report["reasons"])
+    first.stop()
+    wait_until(lambda: second.health()["status"] == "ok")

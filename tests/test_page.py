@@ -124,12 +124,17 @@ def test_what_is_large_comes_first_in_its_group(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_modules_fetched_ahead_are_those_that_the_page_imports() -> None:
     folder = ROOT / "static" / "dashboard"
-    wanted, found = {"page.js"}, set[str]()
+    wanted, found = {"first.js", "page.js"}, set[str]()
     while wanted - found:
         name = min(wanted - found)
         found.add(name)
         wanted |= set(re.findall(r'^import .* from "\./(.+)";$', (folder / name).read_text(), re.MULTILINE))
     assert {f"dashboard/{name}" for name in found} == set(page_modules())
+    # What the first numbers need is asked for before all else, and is little.
+    names = [name.removeprefix("dashboard/") for name in page_modules()]
+    assert names[0] == "first.js"
+    assert set(names[:12]) >= {"cards.js", "catalogue.js", "format.js", "preferences.js", "snapshot.js"}
+    assert names.index("page.js") > 10
     assert page_modules() is page_modules()  # the disk is asked once
 
 

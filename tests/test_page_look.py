@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from metrics.catalogue import METRICS
 from tests.page_fixtures import Browser, Proxy, find_with_axe, wait_for_claim
 from tests.processes import Server
 
 PATIENCE_S = 60
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+#: Of phones upright and on their side, of tablets, of small and large screens.
+WIDTHS = (320, 360, 390, 600, 844, 961, 1024, 1200, 1201, 1440)
 WALLS = [(1366, 768), (1920, 1080), (3840, 2160), (1080, 1920)]
 
 #: Where everything in the bar stands, and where the page below it begins.
@@ -20,6 +23,15 @@ PLACES = """[...document.querySelectorAll(".bar, .pill, #clock, main, .card")].m
   return [x, y, height].map(Math.round).join();
 })"""
 
+
+#: What of the bar lies outside of the screen, or outside of the part that it belongs to.
+OUTSIDE = """() => [...document.querySelectorAll(".pill, #retry, #clock, .controls :is(button, a, summary, span)")]
+  .filter((element) => element.checkVisibility() && !element.matches(".unseen"))
+  .filter((element) => {
+    const { left, right } = element.getBoundingClientRect();
+    const around = element.closest(".beside, body").getBoundingClientRect();
+    return left < around.left || right > around.right + 0.5 || right > innerWidth + 0.5;
+  }).map((element) => `${element.id} ${element.className} ${element.textContent.trim()}`)"""
 
 #: Where the controls stand, and where the page begins.
 CONTROLS = """[...document.querySelectorAll(".bar, .pill, .controls, .controls *, #clock, main")].map((element) => {
@@ -98,6 +110,12 @@ def test_nothing_moves_because_of_a_message(browser: Browser, proxy: Proxy) -> N
         wait_for_claim(page, "document.body.dataset.state === 'reconnecting'", patience_s=PATIENCE_S)
         wait_for_claim(page, "document.querySelector('#state .advice').textContent !== ''")
         assert page.evaluate(PLACES) == before
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            wait_for_claim(page, f"innerWidth === {width}")
+            assert page.evaluate(OUTSIDE) == [], width
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.set_viewport_size(options["viewport"])
         proxy.is_down = False
         wait_for_claim(page, "document.body.dataset.state === 'live'", patience_s=PATIENCE_S)
         assert page.evaluate(PLACES) == before
@@ -181,6 +199,10 @@ def test_axe_finds_nothing_where_numbers_are_old(browser: Browser, proxy: Proxy,
     proxy.is_down = True
     proxy.cut()
     wait_for_claim(page, "document.body.dataset.state === 'reconnecting'", patience_s=PATIENCE_S)
+    dimmed = "[...document.querySelectorAll('.plot, .lane')].map((element) => getComputedStyle(element).filter)"
+    assert set(page.evaluate(dimmed)) == {"grayscale(1)"}
+    assert page.locator(".card.text .value").inner_text() in METRICS["regime"].texts  # as the source wrote it
+    page.locator("#zoom [data-zoom=in]").click()
     found = find_with_axe(browser, page)
     assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
 

@@ -1,4 +1,9 @@
-"""What is not real, or not of now, never looks real: each way of it really caused, and looked for all over the page."""
+"""What is not real, or not of now, never looks real: each way of it really caused, and looked for all over the page.
+
+Ways: simulated, fallback, stale, missing, invalid, unreachable; a gap, a frozen tab, a paused page, no network. Places:
+card, change, range, chart, small charts, table, CSV, title, icon, what is read out. One page is enough for all of them.
+Bands, means and lanes are the same rows', whichever way they got there: tests/js/reality.test.js has each of them.
+"""
 
 import os
 import re
@@ -40,6 +45,10 @@ window.look = () => {
     figures: ["high-name", "high", "low-name", "low"].map(
       (name) => card.querySelector(`[data-figure=${name}]`).textContent),
     chart: card.querySelector(".plot").ariaLabel,
+    small: document.querySelector("figure[data-metric=positions] .plot").ariaLabel,
+    change: [...card.querySelectorAll(".change")].filter((element) => element.checkVisibility())
+      .map(({ textContent }) => textContent).join(""),
+    drawn: [...new Set([...document.querySelectorAll(".plot, .lane")].map((each) => getComputedStyle(each).filter))],
   };
 };
 """
@@ -76,6 +85,16 @@ LISTED = """async () => {
   const csv = head.split(",").map((name, index) => `${name}=${values[index]}`);
   return { table, csv: csv.filter((text) => /^(pnl|source_portfolio|problems)=/.test(text)).join(" ") };
 }"""
+
+
+#: The times in what the button downloads, Unix seconds.
+TIMES = """async () => {
+  const [head, ...lines] = (await (await fetch(document.querySelector("#csv").href)).text()).trim().split(/\\r?\\n/);
+  const at = head.split(",").indexOf("timestamp");
+  return lines.map((line) => Number(line.split(",")[at]));
+}"""
+#: How charts and lanes of a time that is over look.
+DIMMED = "grayscale(1)"
 
 
 @dataclass
@@ -228,6 +247,10 @@ class Signs:
     read: str
     #: The title's beginning.
     title: str
+    #: What is shown of a change: nothing, or one that is of the same source and says over which time.
+    change: str
+    #: In the text alternative of a small chart of the same group.
+    small: str
     #: In the text alternative of the chart, in the newest row of the table, in the last line of the CSV.
     chart: str
     table: str
@@ -239,6 +262,8 @@ CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
         r"is-simulated.* sim",
         "simulated",
         r"● \+[\d,.]+ \(simulated\)",
+        r"^$|^[▲▼■] \S+ in (\d+ s|\d min)$",
+        "simulated",
         "in part simulated",
         "simulated .*portfolio: simulated",
         "source_portfolio=mock",
@@ -247,6 +272,8 @@ CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
         r"is-fallback.* fallback",
         "fallback",
         r"◆ DEGRADED \+125,000.00 \(fallback\)",
+        "^$",
+        "Open positions",
         "in part .*missing",
         r"flawed \+125,000.00 \(fallback: missing\)",
         "pnl=125000.0 .*problems=.*pnl.*missing",
@@ -255,6 +282,8 @@ CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
         r"is-stale.*old",
         "stale",
         r"◐ DELAYED \+1,234.50 \(stale\)",
+        "^$",
+        "in part .*stale",
         "in part .*stale",
         r"flawed \+1,234.50 \(stale\)",
         "problems=.*pnl.*stale",
@@ -263,6 +292,8 @@ CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
         "is-missing.*missing",
         "—.*missing",
         "◆ DEGRADED — ",
+        "^$",
+        "Open positions",
         "in part .*missing",
         r"flawed — \(missing\)",
         "pnl= .*problems=.*pnl.*missing",
@@ -271,6 +302,8 @@ CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
         "is-missing.*invalid",
         "—.*invalid",
         "◆ DEGRADED — ",
+        "^$",
+        "Open positions",
         "in part .*invalid",
         r"flawed — \(invalid\)",
         "pnl= .*problems=.*pnl.*invalid",
@@ -279,6 +312,8 @@ CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
         "is-missing.*unreachable",
         "—.*unreachable",
         "◆ DEGRADED — ",
+        "^$",
+        "in part .*unreachable",
         "in part .*unreachable",
         r"flawed — \(unreachable\)",
         "pnl= .*problems=.*pnl.*unreachable",
@@ -309,14 +344,20 @@ def test_what_is_not_real_never_looks_real(
         # The next snapshots are of the same kind: their time in the chart is looked at, some pixels wide.
         wait_for(page, f"since => ({DRAWN_SINCE})(since).to > since + 2", since)
         wait_for(page, "chart => new RegExp(chart).test(window.look().chart)", signs.chart)
+        wait_for(page, "small => new RegExp(small).test(window.look().small)", signs.small)
         drawn = page.evaluate(DRAWN_SINCE, since)
         later = page.evaluate("window.look()")
         listed = page.evaluate(LISTED)
     assert_not_real(seen, icon, signs.card, signs.read, signs.title)
+    for looked in (seen, later):
+        assert re.search(signs.change, looked["change"]), looked["change"]
     assert drawn["real"] == 0
-    # Neither of the range's figures is of it: they are those of real values, and say so beside a card that is not.
-    assert [later["figures"][at] for at in (1, 3)] == [figures[at] for at in (1, 3)]
-    assert later["figures"][0] == ("High, real" if cause is simulated else "High")
+    if cause is simulated:  # all figures of a card are of one source, and this one's past has two
+        assert later["figures"][0] == "High, simulated"
+        assert later["figures"][1] != figures[1]
+    else:  # neither of the range's figures is of it
+        assert later["figures"][0] in {"High", "High, redis"}
+        assert [later["figures"][at] for at in (1, 3)] == [figures[at] for at in (1, 3)]
     assert re.search(signs.table, listed["table"]), listed
     assert re.search(signs.csv, listed["csv"]), listed
 
@@ -343,13 +384,19 @@ def test_a_dead_stream_never_looks_real(world: World) -> None:
         wait_for(world.page, "document.body.dataset.state === 'stale'")
         seen = world.page.evaluate("window.look()")
         since = time.time() - 1
+        until = time.time()
     assert_not_real(seen, icon, "", "STALE", "■ STALE ")
+    assert seen["drawn"] == [DIMMED]
     # What nobody knows is a gap afterwards, wherever the time is shown.
     wait_for(world.page, "/\\d gaps?;|\\d gaps?$/.test(window.look().chart)")
     wait_for(world.page, f"since => ({DRAWN_SINCE})(since).to > since + 3", since)
     world.page.locator("#table-toggle").click()
     world.page.wait_for_selector("#table tr.gap:has-text('nothing was published')")
     world.page.locator("#table-toggle").click()
+    # The file has no line of it.
+    times = world.page.evaluate(TIMES)
+    assert not [time_s for time_s in times if since < time_s < until]
+    assert times[-1] >= until
 
 
 def test_what_was_there_before_the_network_went_never_looks_real(world: World) -> None:
@@ -367,6 +414,7 @@ def test_what_was_there_before_the_network_went_never_looks_real(world: World) -
         world.proxy.is_down = False
     assert_not_real(reconnecting, icon, "", "RECONNECTING", "↻ RECONNECTING ")
     assert_not_real(offline, icon, "", "OFFLINE", "✕ OFFLINE ")
+    assert reconnecting["drawn"] == offline["drawn"] == [DIMMED]
 
 
 def test_what_a_frozen_tab_wakes_with_never_looks_real(world: World) -> None:
@@ -388,7 +436,6 @@ def test_what_a_frozen_tab_wakes_with_never_looks_real(world: World) -> None:
             os.kill(tab, signal.SIGCONT)
     wait_for(world.page, "'reconnecting' in window.looks")
     seen = world.page.evaluate("window.looks.reconnecting")
-    assert seen["coloured"] == []
-    assert "RECONNECTING" in seen["state"]
-    assert seen["title"].startswith("↻ RECONNECTING ")
+    assert_not_real(seen, icon, "", "RECONNECTING", "↻ RECONNECTING ")
+    assert seen["drawn"] == [DIMMED]
     wait_for(world.page, "icon => window.look().icon === icon", icon)

@@ -123,6 +123,18 @@ class Journal:
         except OSError as error:
             self._note_failure(error)
 
+    def count_others(self, within_s: float) -> int:
+        """How many other processes have appended in the last `within_s` seconds: each is a publisher."""
+        own = {file.path for file in (*self._own, *self._recovered)}
+        since = time.time() - within_s
+        try:
+            active = [
+                path for path in self._folder.glob("*.jsonl") if path not in own and path.stat().st_mtime >= since
+            ]
+        except OSError:  # one of them was just removed, or there is no folder
+            return 0
+        return len({path.name.partition("-")[0] for path in active} - {str(os.getpid())})
+
     def close(self) -> None:
         """Let go of the files. What is in them is there for the next process; empty ones are removed."""
         for file in (*self._own, *self._recovered):

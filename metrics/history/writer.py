@@ -85,6 +85,10 @@ class HistoryWriter:
         """The newest snapshot that this machine's journal knows, stored or not."""
         return self._journal.newest if self._journal is not None else None
 
+    def count_others(self, within_s: float) -> int:
+        """How many other processes of this machine have published into this database in the last `within_s` seconds."""
+        return self._journal.count_others(within_s) if self._journal is not None else 0
+
     @property
     def journal_error(self) -> str:
         """Why the journal has not got the last snapshot; empty where it has, or there is no journal."""

@@ -1,35 +1,18 @@
-/** The cards: one metric's value, what it is (real, simulated, old, missing), its change and its past. */
+/** The cards' present: one metric's value, and what it is (real, simulated, old, missing). Their past: cards_past.js. */
 
-import { isNumeric } from "./catalogue.js";
-import { arrowOf, setDirection } from "./direction.js";
-import { Figures } from "./figures.js";
-import { asShown, formatDuration, formatNumber, formatValue, unitOf } from "./format.js";
-import { Lanes } from "./lanes.js";
+import { setDirection } from "./direction.js";
+import { formatDuration, formatValue, unitOf } from "./format.js";
 import { levelOf } from "./level.js";
 import { SIMULATED, explainProblem, kindOf } from "./snapshot.js";
-import { changeOf, heldSince } from "./statistics.js";
 import { setText } from "./text.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
-/** @typedef {import("./row.js").Row} Row */
-/** @typedef {import("./statistics.js").Anchor} Anchor */
 
-/**
- * @typedef {object} PastView What the cards show of the past.
- * @property {Row[]} rows  Oldest first.
- * @property {import("./past.js").Window} window
- * @property {string} range  Its length, for people.
- * @property {number} longest  Seconds that one row may stand for.
- * @property {Record<string, Anchor>} began  The first snapshot from the present source, by group.
- * @property {Record<string, Anchor>} today  The day's first snapshot, by group.
- * @property {import("./format.js").Zone} zone  Whose days and times they are.
- */
+/** Characters that fit into the narrowest card, and into the large one, at the usual size of type. */
+const [LONG, LONG_BESIDE_FIGURES] = [4, 9];
 
-/** Seconds after which a change over less than the range is worth telling. */
-const YOUNG_S = 10;
-
-class Card {
+export class Card {
   /** @param {HTMLElement} element  @param {Metric} metric */
   constructor(element, metric) {
     this.element = element;
@@ -38,6 +21,7 @@ class Card {
     const part = (selector) => /** @type {HTMLElement} */ (element.querySelector(selector));
     this.value = part(".value");
     this.kind = part(".kind");
+    this.present = part(".present");
     this.tag = part(".tag");
     this.level = part(".level");
     this.change = part(".change");
@@ -45,9 +29,7 @@ class Card {
     this.why = part(".why");
     this.problem = part(".problem");
     this.tip = part(".tip");
-    const [figures, lanes] = [part(".figures"), part(".lanes")];
-    this.figures = figures && new Figures(figures, metric);
-    this.lanes = lanes && new Lanes(lanes, metric);
+    this.isLarge = element.classList.contains("hero");
     setText(part(".unit"), unitOf(metric));
     this.problem.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.problem.setAttribute("data-dismissed", "");
@@ -73,13 +55,16 @@ class Card {
     setText(this.tip, problem ? explainProblem(problem) + (kind === "fallback" ? " Shown: the fallback that staff chose." : "") : "");
     const observed = snapshot.observed?.[metric.group];
     setText(this.age, problem === "stale" && observed ? `${formatDuration(now - observed)} old` : "");
-    this.figures?.include(snapshot);
     this.#showLevel(kind === "" || kind === "simulated" ? value : null);
   }
 
   /** @param {string} text */
   #showValue(text) {
-    if (text.length !== this.value.textContent?.length) this.value.style.setProperty("--length", String(text.length));
+    const { length } = text;
+    if (length !== this.value.textContent?.length) {
+      this.element.classList.toggle("is-long", length > (this.isLarge ? LONG_BESIDE_FIGURES : LONG));
+      this.value.style.setProperty("--length", String(length));
+    }
     setText(this.value, text);
   }
 
@@ -93,36 +78,6 @@ class Card {
     this.level.title = level?.text ?? "";
   }
 
-  /** @param {PastView} past */
-  showPast({ rows, window, range, longest, zone, began, today }) {
-    const { metric } = this;
-    const [source, day] = [began[metric.group], today[metric.group]];
-    this.figures?.show(rows, window, zone, this.element.classList.contains("is-simulated"), day, source);
-    this.lanes?.show(rows, window, longest);
-    if (isNumeric(metric)) this.#showChange(rows, window, range, source);
-    else {
-      const held = heldSince(rows, metric);
-      setText(this.change, held ? `for ${held.isAtLeast ? "at least " : ""}${formatDuration(window.to - held.since)}` : "");
-    }
-  }
-
-  /** @param {Row[]} rows  @param {PastView["window"]} window  @param {string} range  @param {Anchor|undefined} began */
-  #showChange(rows, window, range, began) {
-    const { metric } = this;
-    const found = changeOf(rows, metric, window.from, began);
-    // The change of a part of the range says so: after a switch of source, or while history is young.
-    const isPart = found && (window.collecting !== null || found.since - window.from > Math.max((window.to - window.from) * 0.05, 5));
-    if (!found || (isPart && window.to - found.since < YOUNG_S)) {
-      // The large one has it beside its chart.
-      setText(this.change, window.collecting === null || this.figures ? "" : `collecting for ${formatDuration(window.collecting)}`);
-      setDirection(this.change, null, 0);
-      return;
-    }
-    const change = asShown(metric, found.change);
-    const over = isPart ? formatDuration(window.to - found.since) : range;
-    setText(this.change, `${arrowOf(change, metric.decimals)} ${formatNumber(change, metric.decimals, true)} in ${over}`);
-    if (metric.isSigned) setDirection(this.change, change, metric.decimals);
-  }
 }
 
 /** All cards of the page, and the name of the source beside each group's title. */
@@ -149,8 +104,8 @@ export class Cards {
     }
   }
 
-  /** @param {PastView} past */
-  showPast(past) {
-    for (const card of this.cards) card.showPast(past);
+  /** Of when the numbers are, where the charts show another time. @param {string} when empty: the same */
+  mark(when) {
+    for (const card of this.cards) setText(card.present, when);
   }
 }

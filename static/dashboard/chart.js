@@ -205,7 +205,8 @@ export class Chart {
     const { charts, metric, range } = this;
     const isToldAbove = this.isLarge && !charts.view.isZoomed && !charts.window.isLoading; // by the figures
     const youth = this.isLarge ? describeYouth(charts) : "";
-    const text = isToldAbove ? "" : summarise(charts, metric, range, this.#isMarked);
+    const told = isToldAbove ? "" : summarise(charts, metric, range, this.#isMarked);
+    const text = told && this.isLarge && charts.view.isZoomed ? `zoomed: ${told}` : told;
     this.summary = [text, youth].filter(Boolean).join(" · ");
     if (this.plot.cursor.idx === null || this.plot.cursor.idx === undefined) this.showAt(null);
   }
@@ -213,7 +214,7 @@ export class Chart {
   draw() {
     this.isDue = false;
     const { timeline, window, view } = this.charts;
-    if (window.isLoading && this.plot.data[0].length) return setText(this.at, "loading…");
+    if (this.#isWaiting) return;
     const { real, simulated, standIn } = linesOf(timeline, this.metric);
     this.markers = markersOf(timeline, view.events, this.metric.group, view.length);
     const data = [timeline.times, real.line, real.high, real.low, simulated.line, simulated.high, simulated.low, standIn];
@@ -223,6 +224,17 @@ export class Chart {
     });
     // uPlot gives up after three rounds, when the last one's labels may have no room yet.
     if (Math.abs(this.plot.bbox.left / devicePixelRatio - this.#axisWidth) > 1) this.plot.setSize(this.#size());
+  }
+
+  /** What was drawn stays until there is something else to draw. */
+  get #isWaiting() {
+    return this.charts.window.isLoading && this.plot.data[0].length > 0;
+  }
+
+  /** Say what was drawn. */
+  describe() {
+    if (this.#isWaiting) return setText(this.at, "loading…");
+    const { window } = this.charts;
     this.host.dataset.window = `${window.from} ${window.to}`;
     this.range = rangeShown(this.charts, this.metric);
     this.#summarise();

@@ -137,9 +137,18 @@ export function drawMarkers(plot, markers, colour, labels) {
   ctx.restore();
 }
 
+/** CSS pixels of the root's type; 0: not asked since it may have changed. Asking makes the browser work out all styles. */
+let rootSize = 0;
+
+/** The root's type may have another size. */
+export function forgetSizes() {
+  rootSize = 0;
+}
+
 /** @param {number} rem  @returns {number} the canvas's whole pixels */
 export function sizeOf(rem) {
-  return Math.round(rem * parseFloat(getComputedStyle(document.documentElement).fontSize) * devicePixelRatio);
+  rootSize ||= parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return Math.round(rem * rootSize * devicePixelRatio);
 }
 
 /** A font of the page's, in the canvas's whole pixels. @param {number} rem */

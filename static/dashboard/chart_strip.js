@@ -1,6 +1,7 @@
 /** A text over time, as a strip below the large chart: a colour, a height and, where there is room, the word for each. */
 
 import { across, fontOf } from "./chart_marks.js";
+import { lookOf } from "./lanes.js";
 import { isInvented } from "./row.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
@@ -9,20 +10,6 @@ import { isInvented } from "./row.js";
 
 /** CSS pixels at the usual size of type. */
 export const STRIP_HEIGHT = 16;
-/** Colours of page.css: of the first declared text, the last one, those between, and any other. */
-const [FIRST, LAST, BETWEEN, OTHER] = ["--lane-1", "--lane-3", "--lane-2", "--lane-4"];
-
-/**
- * How a text looks, always the same: declared ones stand from the top to the bottom, in their order.
- * @param {string} text  @param {string[]} declared  @returns {{tone: string, height: number}} `height`: 0 at the bottom to 1
- */
-export function lookOf(text, declared) {
-  const place = declared.indexOf(text);
-  if (place < 0) return { tone: OTHER, height: 0.5 };
-  const last = declared.length - 1;
-  return { tone: place === 0 ? FIRST : place === last ? LAST : BETWEEN, height: last ? 1 - place / last : 1 };
-}
-
 /**
  * How long which text held; a gap, a row without one, another source end a run.
  * @param {Timeline} timeline  @param {Metric} metric  @param {number} length seconds of a row  @returns {Run[]}

@@ -4,6 +4,7 @@ import { isNumeric } from "./catalogue.js";
 import { Chart } from "./chart.js";
 import { Colours } from "./chart_colours.js";
 import { bindTouch } from "./chart_input.js";
+import { forgetSizes } from "./chart_marks.js";
 import { setText } from "./text.js";
 
 /** @typedef {import("./chart.js").Plot} Plot */
@@ -61,6 +62,7 @@ export class Charts {
         zoom: (span) => this.zoomTo(span),
       });
     }
+    addEventListener("resize", forgetSizes);
     matchMedia("(forced-colors: active)").addEventListener("change", () => this.recolour());
   }
 
@@ -97,7 +99,10 @@ export class Charts {
     if (this.#frame) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      for (const chart of this.charts) if (chart.isDue && chart.isSeen) chart.draw();
+      const due = this.charts.filter(({ isDue, isSeen }) => isDue && isSeen);
+      // First all canvases, then all words: a canvas that is drawn after a word has the browser work out styles anew.
+      for (const chart of due) chart.draw();
+      for (const chart of due) chart.describe();
     });
   }
 

@@ -43,7 +43,6 @@ export function bindControls(document, preferences, actions) {
   for (const input of choices) input.addEventListener("change", () => preferences.set(input.name, input.value));
   preferences.addEventListener("change", showChosen);
   showChosen();
-  if (preferences.isKiosk) document.documentElement.dataset.kiosk = "";
 }
 
 /** @param {Document} document  @param {HTMLElement} button */

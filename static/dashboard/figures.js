@@ -2,9 +2,9 @@
 
 import { setDirection } from "./direction.js";
 import { asShown, formatNumber, formatTime, formatValue } from "./format.js";
-import { changeToday, drawdownOf, rangeOf, startOfDay, widened } from "./statistics.js";
+import { changeToday, drawdownOf, originOf, rangeOf, startOfDay, widened } from "./statistics.js";
 import { setText } from "./text.js";
-import { originWord } from "./words.js";
+import { originOfRange } from "./words.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./row.js").Row} Row */
@@ -31,19 +31,19 @@ export class Figures {
 
   /**
    * @param {Row[]} rows  @param {{from: number, to: number}} window  @param {import("./format.js").Zone} zone
-   * @param {boolean} isMarked the card is marked as simulated
+   * @param {boolean} isMarked the card is marked as simulated  @param {string} span what to say of which time they are
    * @param {Anchor} [first] the day's first snapshot  @param {Anchor} [began] the first one from the present source
    */
-  show(rows, window, zone, isMarked, first, began) {
+  show(rows, window, zone, isMarked, span, first, began) {
     const { metric } = this;
     // One row is no range yet.
-    this.range = rows.length > 1 ? rangeOf(rows, metric, window) : null;
+    this.range = rows.length > 1 ? rangeOf(rows, metric, window, originOf(rows[rows.length - 1], metric)) : null;
     const fall = this.range && drawdownOf(rows, metric, window);
     this.#showRange();
-    const origin = this.range ? originWord(this.range.isSimulated, isMarked) : "";
-    setText(this.highName, ["High", origin].filter(Boolean).join(", "));
-    setText(this.lowName, ["Low", origin].filter(Boolean).join(", "));
-    for (const element of [this.high, this.low]) element.dataset.origin = origin;
+    const origin = this.range ? originOfRange(this.range, isMarked) : "";
+    setText(this.highName, ["High", origin, span].filter(Boolean).join(", "));
+    setText(this.lowName, ["Low", origin, span].filter(Boolean).join(", "));
+    for (const element of [this.high, this.low]) element.dataset.origin = origin && (this.range?.isSimulated ? "simulated" : "real");
     this.#showChange(this.peak, fall && -fall.drawdown);
     const midnight = startOfDay(window.to, zone);
     const today = changeToday(rows, metric, midnight, first ?? null, began);

@@ -77,7 +77,7 @@ export class Indicator {
     setText(this.advice, state.advice);
     this.advice.title = state.advice;
     setText(this.detail, state.detail);
-    setText(this.note, simulated?.length ? `▨ SIMULATED: ${simulated.join(", ")}. Invented, not real.` : simulated ? "Nothing simulated" : "");
+    setText(this.note, simulated?.length ? `▨ SIMULATED: ${simulated.join(", ")}. Invented, not real.` : simulated ? "No simulated source" : "");
     this.note.classList.toggle("simulated", !!simulated?.length);
     this.#showReasons(state);
     this.retry.hidden = !state.canRetry;

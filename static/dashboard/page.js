@@ -1,17 +1,16 @@
 /** The page: brings the connection, the state of the numbers, the cards and what lies behind them together. */
 
-import { Cards } from "./cards.js";
-import { readCatalogue } from "./catalogue.js";
 import { LocalClock, ServerClock, pageArrival } from "./clock.js";
 import { LiveConnection } from "./connection.js";
 import { bindControls, keepAwake } from "./controls.js";
 import { browserEnvironment } from "./environment.js";
+import { cards, catalogue, preferences } from "./first.js";
 import { describeStep, formatTime, formatValue, zoneName } from "./format.js";
 import { Freshness } from "./freshness.js";
 import { HealthWatch } from "./health.js";
 import { Indicator } from "./indicator.js";
 import { KeptSnapshot, isKept } from "./kept.js";
-import { Preferences, openStorage } from "./preferences.js";
+import { openStorage } from "./preferences.js";
 import { Retrospect } from "./retrospect.js";
 import { findFaults, kindOf, simulatedGroups, staleGroups } from "./snapshot.js";
 import { computeState } from "./state.js";
@@ -26,7 +25,6 @@ const FROZEN_AFTER_S = 3;
 /** Seconds for which it is said beside the state that the publisher's clock was set. */
 const CLOCK_NOTE_FOR = 60;
 
-const catalogue = readCatalogue(document);
 const kept = new KeptSnapshot(openStorage(), window);
 if (isKept(document)) kept.recall(catalogue);
 const { metrics } = catalogue;
@@ -37,12 +35,18 @@ const environment = browserEnvironment();
 const labelsOf = (keys) => keys.map((key) => groupLabels.get(key) ?? key);
 const headlineMetric = metrics.find(({ isHero }) => isHero) ?? metrics[0];
 
+/** Of when the numbers are. @param {import("./state.js").State["name"]} state  @returns {string} */
+function nameOfPresent(state) {
+  if (state === "paused") return "paused";
+  return ["live", "degraded", "delayed"].includes(state) ? "now" : "last";
+}
+
 class Page {
-  preferences = new Preferences(catalogue, openStorage(), new URLSearchParams(location.search));
+  preferences = preferences;
   local = new LocalClock();
   clock = new ServerClock();
   freshness = new Freshness(this.clock);
-  cards = new Cards(document, metrics);
+  cards = cards;
   indicator = new Indicator(document);
   connection = new LiveConnection({
     url: `${catalogue.base}live`,
@@ -172,6 +176,7 @@ class Page {
       paused: this.held && { time: formatTime(this.held.timestamp, zone), newer: this.missedWhilePaused },
     });
     this.health.note(state.isTrouble);
+    this.cards.mark(this.retrospect.past.isZoomed ? nameOfPresent(state.name) : "");
     const headline = shown ? formatValue(headlineMetric, shown[headlineMetric.key]) : "";
     this.indicator.show(state, shown && labelsOf(simulatedGroups(shown)), headline, shown ? kindOf(shown, headlineMetric) : "");
     setText(/** @type {Element} */ (document.querySelector("#clock .time")), formatTime(this.now, zone));

@@ -84,7 +84,7 @@ export class Past {
         onFailure(retryIn);
       },
     });
-    this.detail = new Stretch(metrics, url, environment, onLoaded);
+    this.detail = new Stretch(metrics, url, environment, onLoaded, onFailure);
     this.former = new Stretch(metrics, url, environment, onLoaded);
     this.step = chooseStep(range, interval);
   }
@@ -125,8 +125,9 @@ export class Past {
   /** @returns {View} */
   get view() {
     const { detail } = this;
-    const window = this.#zoom ? { ...this.#zoom, isLoading: false, collecting: null } : this.window;
     const isFiner = this.#zoom !== null && detail.isLoaded;
+    const isLoading = !isFiner && !detail.hasFailed && (this.#isAwaited || (detail.window !== null && !this.#holdsZoom));
+    const window = this.#zoom ? { ...this.#zoom, isLoading, collecting: null } : this.window;
     const step = isFiner ? detail.step : this.rowStep;
     const own = isFiner ? eventsOfHistory(detail.events) : this.#switches;
     const events = this.events && !this.events.isAbsent ? this.events.list : own;
@@ -149,16 +150,22 @@ export class Past {
   zoom(window) {
     this.#zoom = window;
     this.detail.forget();
-    if (window) {
-      const step = chooseStep(window.to - window.from, this.interval);
-      const range = this.window;
-      const isWithin = window.from >= range.from && window.to <= range.to;
-      if (!isWithin || (step ?? 0) < (this.rowStep ?? 0)) {
-        this.detail.load(window.from, window.to, step);
-        void this.events?.ask(Math.min(window.from, range.from), Math.max(window.to, range.to));
-      }
-    }
+    const step = window && chooseStep(window.to - window.from, this.interval);
+    if (window && (!this.#holdsZoom || (step ?? 0) < (this.rowStep ?? 0))) this.#loadDetail(window);
     this.#loadFormer();
+  }
+
+  /** @returns {boolean} whether the rows of the range go back to what is zoomed into */
+  get #holdsZoom() {
+    const { from, to } = this.window;
+    return this.#zoom !== null && this.#zoom.from >= from && this.#zoom.to <= to;
+  }
+
+  /** @param {{from: number, to: number}} zoom */
+  #loadDetail({ from, to }) {
+    const range = this.window;
+    this.detail.load(from, to, chooseStep(to - from, this.interval));
+    void this.events?.ask(Math.min(from, range.from), Math.max(to, range.to));
   }
 
   /** Compare with what was so many seconds before. @param {number} offset 0: with nothing */
@@ -196,6 +203,8 @@ export class Past {
     this.#newest = snapshot;
     const isSwitched = Object.keys(snapshot.sources ?? {}).some((group) => snapshot.sources[group] !== before.sources?.[group]);
     if (isSwitched) void this.events?.ask(this.window.from, this.now() + CLOCK_SLACK_S);
+    // The range moves on, and forgets what is zoomed into.
+    if (this.#zoom && !this.detail.window && this.#zoom.from < this.window.from) this.#loadDetail(this.#zoom);
     const { window } = this.former;
     if (window && !this.#zoom && !this.#held && this.now() - this.#offset > window.to) this.#loadFormer();
   }

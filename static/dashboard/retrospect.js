@@ -1,6 +1,7 @@
 /** All that the page shows of what was: changes and figures, charts, table, CSV, and the way into them. */
 
 import { Anchors } from "./anchors.js";
+import { CardsPast } from "./cards_past.js";
 import { Events } from "./events.js";
 import { Past } from "./past.js";
 import { startOfDay } from "./statistics.js";
@@ -32,6 +33,7 @@ export class Retrospect {
   /** @type {import("./charts.js").Charts|null} Loaded after the first numbers are on the page. */ charts = null;
   /** What there is of the past is known: until then no change and no range is shown. */ #isKnown = false;
   #drawnAt = -Infinity;
+  /** What to know of history itself. */ #note = "";
 
   /**
    * @param {Document} document  @param {import("./catalogue.js").Catalogue} catalogue
@@ -42,7 +44,7 @@ export class Retrospect {
     this.document = document;
     this.metrics = metrics;
     this.groups = groups.map(({ key }) => key);
-    this.cards = cards;
+    this.cards = new CardsPast(cards);
     this.preferences = preferences;
     this.now = now;
     this.onNote = onNote;
@@ -57,11 +59,12 @@ export class Retrospect {
       now,
       onLoaded: () => this.#onLoaded(),
       events: this.events,
-      onFailure: () => this.#onAnswer("History cannot be loaded: the charts show what arrives."),
+      onFailure: () => this.#onAnswer(`History cannot be loaded: the charts show what ${this.past.isZoomed ? "is here" : "arrives"}.`),
     });
     this.zoom = new Zoom(document, preferences, () => this.past.window, (span) => {
       this.past.zoom(span);
       this.draw();
+      this.onNote(this.#note);
     });
   }
 
@@ -98,6 +101,7 @@ export class Retrospect {
 
   /** The numbers of a snapshot were just shown: nothing here may contradict them, the rest follows in time. @param {Snapshot} snapshot */
   follow(snapshot) {
+    this.cards.include(snapshot);
     this.charts?.include(snapshot);
     if (performance.now() - this.#drawnAt >= DRAWN_EVERY) this.draw();
   }
@@ -118,7 +122,8 @@ export class Retrospect {
     if (midnight > anchors.midnight) anchors.lookUpDay(midnight);
     const { view, rowStep, window } = past;
     const longest = Math.max(rowStep ?? 0, past.interval) * LONGEST_ROW;
-    this.cards.showPast({ rows: past.rowsUntilNow, window, range: range.label, longest, zone, began: anchors.began, today: anchors.today });
+    const zoomed = past.isZoomed ? { rows: past.rowsInView, window: view.window, longest: view.length * LONGEST_ROW } : null;
+    this.cards.show({ rows: past.rowsUntilNow, window, range: range.label, longest, zone, began: anchors.began, today: anchors.today, zoomed });
     const [rows, step] = past.isZoomed ? [view.rows, view.step] : [past.rows, rowStep];
     this.charts?.show(makeTimeline(rows, step, this.groups, window.to), view.window, view);
     this.csv.href = past.csvAddress;
@@ -134,6 +139,7 @@ export class Retrospect {
   /** What there is of the past is here, or cannot be had for now. @param {string} note */
   #onAnswer(note) {
     this.#isKnown = true;
+    this.#note = note;
     this.onNote(note);
     this.draw();
   }

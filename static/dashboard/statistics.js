@@ -2,26 +2,32 @@
  * What the page says of a metric over a length of time: change, lowest and highest, fall from the peak, how long a text
  * has held.
  *
- * All of values of their own: what stood in for one (stale, a fallback) counts for nothing. Real values and simulated
- * ones are never put into one figure: where the window has real ones it is of them, else `isSimulated` says what it is of.
+ * All of values of their own: what stood in for one (stale, a fallback) counts for nothing. All figures of a card are of
+ * one source, that of its newest number, and say so where the same time has values of another one. Only where the past is
+ * looked at for itself (zoomed) there is no such source: a range is then of the real values, if there are any.
  */
 
 import { plotted } from "./lines.js";
 import { isInvented } from "./row.js";
-import { SIMULATED } from "./snapshot.js";
 import { sourceName } from "./sources.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./row.js").Row} Row */
 /** @typedef {{from: number, to: number}} Window  Unix seconds. */
 /** @typedef {{time: number, source: string, values: Record<string, any>}} Anchor  One snapshot that a change is counted from. */
-/** @typedef {{low: number, high: number, isSimulated: boolean}} Range */
+/**
+ * @typedef {object} Range
+ * @property {number} low  @property {number} high
+ * @property {boolean} isSimulated
+ * @property {string} origin  The sources that it is of, for people.
+ * @property {boolean} isOfAll  The same time has no values of another source.
+ */
 /** @typedef {{change: number, since: number, isSimulated: boolean}} Change  `since`: Unix seconds. */
 
 /** @param {Row} row  @param {Metric} metric  @returns {string} where its numbers come from: of a mixed bucket the real source */
-function originOf(row, metric) {
+export function originOf(row, metric) {
   const kinds = row.sources[metric.group] ?? [];
-  return isInvented(kinds) ? sourceName(kinds) : sourceName(kinds.filter((kind) => kind !== "mock"));
+  return kinds.length < 2 || isInvented(kinds) ? sourceName(kinds) : sourceName(kinds.filter((kind) => kind !== "mock"));
 }
 
 /**
@@ -83,27 +89,27 @@ export function startOfDay(now, zone) {
   return (zone === "utc" ? day.setUTCHours(0, 0, 0, 0) : day.setHours(0, 0, 0, 0)) / 1000;
 }
 
-/** @param {Row[]} rows  @param {Metric} metric  @param {Window} window  @returns {{rows: Row[], isSimulated: boolean}} the rows that a figure is of */
-function comparable(rows, metric, { from, to }) {
-  const known = rows.filter((row) => row.time >= from && row.time <= to && plotted(row, metric.key) !== null);
-  const real = known.filter((row) => !isInvented(row.sources[metric.group]));
-  return real.length ? { rows: real, isSimulated: false } : { rows: known, isSimulated: known.length > 0 };
-}
-
 /**
  * The true lowest and highest value, also within buckets.
  * @param {Row[]} rows  @param {Metric} metric  @param {Window} window
+ * @param {string|null} [present]  Of which source, as of {@link originOf}; null, or it has none: real ones where there are any.
  * @returns {Range|null} null: no value of its own in it
  */
-export function rangeOf(rows, metric, window) {
-  const { rows: known, isSimulated } = comparable(rows, metric, window);
+export function rangeOf(rows, metric, { from, to }, present = null) {
+  const known = rows.filter((row) => row.time >= from && row.time <= to && plotted(row, metric.key) !== null);
+  if (!known.length) return null;
+  const real = known.filter((row) => !isInvented(row.sources[metric.group]));
+  const own = present === null ? [] : known.filter((row) => originOf(row, metric) === present);
+  const chosen = own.length ? own : real.length ? real : known;
   let [low, high] = [Infinity, -Infinity];
-  for (const row of known) {
+  for (const row of chosen) {
     const value = /** @type {number} */ (plotted(row, metric.key));
     low = Math.min(low, row.values[metric.key]?.min ?? value);
     high = Math.max(high, row.values[metric.key]?.max ?? value);
   }
-  return known.length ? { low, high, isSimulated } : null;
+  const origins = new Set(chosen.map((row) => originOf(row, metric)));
+  const isOfAll = chosen.length === known.length && origins.size === 1 && !isMixed(chosen[0], metric);
+  return { low, high, isSimulated: isInvented(chosen[0].sources[metric.group]), origin: [...origins].sort().join(" and "), isOfAll };
 }
 
 /**
@@ -113,14 +119,14 @@ export function rangeOf(rows, metric, window) {
  */
 export function widened(range, snapshot, metric) {
   const value = snapshot[metric.key];
-  const isSimulated = snapshot.sources?.[metric.group] === SIMULATED;
-  if (!range || typeof value !== "number" || snapshot.problems?.[metric.key] || range.isSimulated !== isSimulated) return range;
+  if (!range || typeof value !== "number" || snapshot.problems?.[metric.key]) return range;
+  if (!range.origin.split(" and ").includes(sourceName([snapshot.sources?.[metric.group] ?? ""]))) return range;
   if (value >= range.low && value <= range.high) return range;
   return { ...range, low: Math.min(range.low, value), high: Math.max(range.high, value) };
 }
 
 /**
- * How far the newest value lies below the highest one before it, of the same source.
+ * How far the newest value lies below the highest one before it, of the same source: also of a time before another one.
  * @param {Row[]} rows  @param {Metric} metric  @param {Window} window
  * @returns {{drawdown: number, peak: number, at: number, isSimulated: boolean}|null}  `drawdown`: 0 or more. `at`: the
  *   time of the peak's row. null: the newest value is none of its own
@@ -132,7 +138,7 @@ export function drawdownOf(rows, metric, window) {
   const origin = originOf(newest, metric);
   let [peak, at] = [end, newest.time];
   for (let index = rows.length - 1; index >= 0 && rows[index].time >= window.from; index -= 1) {
-    if (originOf(rows[index], metric) !== origin) break;
+    if (originOf(rows[index], metric) !== origin) continue;
     const high = rows[index].values[metric.key]?.max ?? plotted(rows[index], metric.key) ?? -Infinity;
     if (high > peak) [peak, at] = [high, rows[index].time];
   }

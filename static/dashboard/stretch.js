@@ -8,14 +8,16 @@ import { RowStore } from "./rows.js";
 export class Stretch {
   /** @type {{from: number, to: number}|null} What was asked for; null: nothing. */ window = null;
   isLoaded = false;
+  /** The last attempt to load it failed; the next one is due. */ hasFailed = false;
   /** @type {any[]} The switches in it, as history tells them. */ events = [];
   /** @type {RowStore} */ #store;
 
   /**
    * @param {import("./row.js").Keyed[]} metrics  @param {string} url of history
    * @param {import("./environment.js").HttpEnvironment} environment  @param {() => void} onLoaded
+   * @param {(retryIn: number) => void} [onFailure] gets the seconds until the next attempt
    */
-  constructor(metrics, url, environment, onLoaded) {
+  constructor(metrics, url, environment, onLoaded, onFailure = () => {}) {
     this.#store = new RowStore(metrics, Infinity);
     this.loader = new HistoryLoader(url, environment, {
       onHistory: (history) => {
@@ -23,10 +25,13 @@ export class Stretch {
         this.#store = new RowStore(metrics, Infinity);
         this.#store.replace(history);
         this.events = history.events ?? [];
-        this.isLoaded = true;
+        [this.isLoaded, this.hasFailed] = [true, false];
         onLoaded();
       },
-      onFailure: () => {},
+      onFailure: (retryIn) => {
+        this.hasFailed = true;
+        onFailure(retryIn);
+      },
     });
   }
 
@@ -42,7 +47,7 @@ export class Stretch {
 
   /** @param {number} from  @param {number} to  @param {number|null} step seconds of a row; null: each is a snapshot */
   load(from, to, step) {
-    this.isLoaded = false;
+    this.forget();
     this.window = { from, to };
     void this.loader.load(to - from, step, () => to);
   }
@@ -50,6 +55,6 @@ export class Stretch {
   forget() {
     this.loader.stop();
     this.window = null;
-    this.isLoaded = false;
+    this.isLoaded = this.hasFailed = false;
   }
 }

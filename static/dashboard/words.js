@@ -4,7 +4,7 @@ import { describeGap, formatDuration, formatTime, formatValue, unitOf } from "./
 import { plotted, standInOf } from "./lines.js";
 import { isInvented } from "./row.js";
 import { SIMULATED } from "./snapshot.js";
-import { rangeOf } from "./statistics.js";
+import { originOf, rangeOf } from "./statistics.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./row.js").Row} Row */
@@ -32,7 +32,9 @@ function shownRows({ timeline, window }) {
 
 /** The window's true lowest and highest. @param {Shared} charts  @param {Metric} metric  @returns {Range|null} */
 export function rangeShown(charts, metric) {
-  return charts.window.isLoading ? null : rangeOf(shownRows(charts), metric, { from: -Infinity, to: Infinity });
+  if (charts.window.isLoading) return null;
+  const rows = shownRows(charts);
+  return rangeOf(rows, metric, { from: -Infinity, to: Infinity }, charts.view.isZoomed || !rows.length ? null : originOf(rows[rows.length - 1], metric));
 }
 
 /**
@@ -44,6 +46,11 @@ export function originWord(isSimulated, isMarked) {
   return isSimulated ? "simulated" : "real";
 }
 
+/** The same for a range: of which source it is, too, where there were others. @param {Range} range  @param {boolean} isMarked  @returns {string} */
+export function originOfRange({ isOfAll, isSimulated, origin }, isMarked) {
+  return isOfAll ? originWord(isSimulated, isMarked) : origin;
+}
+
 /** How long there has been a history, where that is less than the range. @param {Shared} charts  @returns {string} */
 export function describeYouth({ window }) {
   return window.collecting === null ? "" : `collecting for ${formatDuration(window.collecting)}`;
@@ -52,10 +59,10 @@ export function describeYouth({ window }) {
 /** @param {Shared} charts  @param {Metric} metric  @param {Range|null} range  @param {boolean} [isMarked] as for {@link originWord}  @returns {string} `min 41, max 959 ms` */
 export function summarise(charts, metric, range, isMarked = false) {
   if (charts.window.isLoading) return "loading…";
-  if (!range) return "no values of its own";
+  if (!range) return shownRows(charts).length ? "no values of its own" : "nothing is kept of this time";
   const [low, high] = [formatValue(metric, range.low), withUnit(metric, range.high)];
   const text = low === formatValue(metric, range.high) ? `${high} throughout` : `min ${low}, max ${high}`;
-  return [originWord(range.isSimulated, isMarked), text].filter(Boolean).join(": ");
+  return [originOfRange(range, isMarked), text].filter(Boolean).join(": ");
 }
 
 /** @param {Record<string, number>} problems  @param {number} count snapshots in the row  @returns {string} `stale`, `3 of 20 stale` */
@@ -114,8 +121,12 @@ export function describeChart(charts, metric, markers) {
   const isAllSimulated = isSimulated && rows.every((row) => isInvented(row.sources[metric.group]));
   const problems = new Set(rows.flatMap((row) => Object.keys(row.values[metric.key]?.problems ?? {})));
   const times = [window.from, window.to].map((time) => formatTime(time, preferences.zone, "full"));
+  const range = rangeShown(charts, metric);
+  // Beside what is simulated now the chart has real values.
+  const real = range?.isSimulated && !range.isOfAll ? rangeOf(rows, metric, { from: -Infinity, to: Infinity }) : null;
   return [
-    `${metric.label}: ${[summarise(charts, metric, rangeShown(charts, metric)), describeYouth(charts)].filter(Boolean).join(", ")}, ${times.join(" to ")}`,
+    `${metric.label}: ${[summarise(charts, metric, range), describeYouth(charts)].filter(Boolean).join(", ")}, ${times.join(" to ")}`,
+    ...(real && !real.isSimulated ? [summarise(charts, metric, real)] : []),
     ...(gaps ? [`${gaps} ${gaps === 1 ? "gap" : "gaps"}`] : []),
     ...markers.filter(({ time }) => time > window.from && time < window.to).map(({ detail }) => detail),
     ...(charts.view.compared ? [`compared with ${charts.view.compared.name}`] : []),

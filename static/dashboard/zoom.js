@@ -15,7 +15,8 @@ const LATEST = 32_503_680_000;
 /** @param {string|null} text Unix seconds, or ISO 8601 with a zone  @returns {number} NaN: neither */
 function parseTime(text) {
   if (!text) return NaN;
-  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : /(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) / 1000 : NaN;
+  // A plus that was not written as %2B is a space.
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : /(Z|[ +-]\d\d:\d\d)$/.test(text) ? Date.parse(text.replace(" ", "+")) / 1000 : NaN;
   return seconds >= 0 && seconds <= LATEST ? seconds : NaN;
 }
 
@@ -97,11 +98,12 @@ export class Zoom {
     const { span, preferences } = this;
     const hadFocus = this.sign.contains(this.document.activeElement);
     this.sign.hidden = !span;
+    this.document.body.classList.toggle("is-zoomed", !!span);
     if (!span && hadFocus) this.zoomIn.focus();
     if (!span) return;
     const [from, to] = [span.from, span.to].map((time) => formatTime(time, preferences.zone, "full"));
     const isSameDay = formatTime(span.from, preferences.zone, "day") === formatTime(span.to, preferences.zone, "day");
-    setText(this.when, `${from} to ${isSameDay ? formatTime(span.to, preferences.zone) : to}`);
+    setText(this.when, `Charts: ${from} to ${isSameDay ? formatTime(span.to, preferences.zone) : to}`);
   }
 
   #writeAddress() {

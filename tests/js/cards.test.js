@@ -5,7 +5,7 @@ import { arrowOf } from "../../static/dashboard/direction.js";
 import { lanesOf } from "../../static/dashboard/lanes.js";
 import { levelOf } from "../../static/dashboard/level.js";
 import { findFaults, kindOf } from "../../static/dashboard/snapshot.js";
-import { drawdownOf, rangeOf, startOfDay } from "../../static/dashboard/statistics.js";
+import { changeOf, drawdownOf, originOf, rangeOf, startOfDay } from "../../static/dashboard/statistics.js";
 import { RowStore } from "../../static/dashboard/rows.js";
 import { snapshot } from "./browser.js";
 import { CPU, PNL, REGIME } from "./metrics.js";
@@ -52,7 +52,8 @@ test("a text's lanes: in the catalogue's order, each with its share of the known
   const rows = rowsOf(bear, snapshot(3, { regime: "bull" }), snapshot(6, { regime: "panic" }), snapshot(9, { regime: "bull" }), snapshot(60, { regime: "bull" }));
   const lanes = lanesOf(rows, REGIME, { from: 0, to: 63 }, 6);
   assert.deepEqual(lanes.map(({ text, isNow }) => [text, isNow]), [["bull", true], ["bear", false], ["panic", false]]);
-  assert.deepEqual(lanes.map(({ share }) => Math.round(share * 18)), [12, 3, 3]); // a gap is known to nobody
+  // A gap is known to nobody, and what was simulated is no part of what was real.
+  assert.deepEqual(lanes.map(({ share }) => Math.round(share * 15)), [12, 0, 3]);
   assert.equal(lanes[1].real, "");
   assert.match(lanes[1].simulated, /^M0\.0 5H/);
 });
@@ -65,6 +66,25 @@ test("range and fall from the peak are of the newest one's source only", () => {
   assert.equal(rangeOf(rows, PNL, window)?.low, 10);
   assert.equal(drawdownOf(rows, PNL, window)?.drawdown, 5);
   assert.equal(rangeOf(rowsOf(snapshot(3, { pnl: null })), PNL, window), null);
+});
+
+test("all figures of a card are of one source, whatever else its time had", () => {
+  const [redis, host, mock] = ["redis", "host", "mock"].map((portfolio) => ({ portfolio }));
+  /** @param {[number, any][]} values */
+  const figures = (...values) => {
+    const rows = rowsOf(...values.map(([pnl, sources], index) => snapshot(3 * index, { pnl, sources })));
+    const range = rangeOf(rows, PNL, { from: 0, to: 99 }, originOf(rows[rows.length - 1], PNL));
+    return [range?.low, range?.high, range?.origin, range?.isOfAll, changeOf(rows, PNL, 0)?.change, drawdownOf(rows, PNL, { from: 0, to: 99 })?.drawdown];
+  };
+  assert.deepEqual(figures([50, redis], [900, mock], [700, mock]), [700, 900, "simulated", false, -200, 200]);
+  assert.deepEqual(figures([1, host], [30, redis], [20, redis]), [20, 30, "redis", false, -10, 10]);
+  // The peak lies before what was simulated; the change says how far back it goes.
+  assert.deepEqual(figures([50, redis], [900, mock], [20, redis], [30, redis]), [20, 50, "redis", false, 10, 20]);
+});
+
+test("of a past that is looked at for itself a range is real where it can be, and names its sources", () => {
+  const rows = rowsOf(...["host", "redis", "mock"].map((portfolio, index) => snapshot(3 * index, { pnl: index, sources: { portfolio } })));
+  assert.deepEqual(rangeOf(rows, PNL, { from: 0, to: 99 }), { low: 0, high: 1, isSimulated: false, origin: "host and redis", isOfAll: false });
 });
 
 test("a day begins at midnight of the zone that is chosen", () => {

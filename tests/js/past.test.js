@@ -221,6 +221,41 @@ test("a zoom that shows single snapshots already asks nothing", async () => {
   assert.equal(browser.asked.length, 2);
 });
 
+test("of a time that is not here yet nothing is claimed, and a failure says so", async () => {
+  const { browser, past, tick } = makePast();
+  browser.answer = answerWith({ step: null, snapshots: [], oldest: 5 });
+  past.zoom({ from: 999_990, to: 1_000_000 });
+  assert.equal(past.view.window.isLoading, true); // the range itself is awaited
+  past.load();
+  await settle();
+  tick(3);
+  assert.equal(past.view.window.isLoading, false);
+  browser.answer = () => ({ ok: false, status: 503 });
+  past.zoom({ from: 100_060, to: 100_090 }); // outside of the range
+  assert.equal(past.view.window.isLoading, true);
+  await settle();
+  assert.equal(past.view.window.isLoading, false);
+  browser.answer = answerWith({ step: null, snapshots: [snapshot(100_071)], oldest: 5 });
+  await browser.advance(10_000);
+  assert.deepEqual([past.view.window.isLoading, past.rowsInView.length], [false, 1]);
+});
+
+test("a wall that shows a past time goes on showing it when the range has moved on", async () => {
+  const { browser, past, tick } = makePast();
+  browser.answer = answerWith({ step: null, snapshots: [], oldest: 5 });
+  past.load();
+  tick(100);
+  await settle();
+  const zoom = { from: 1_000_060, to: 1_000_090 };
+  past.zoom(zoom);
+  assert.equal(browser.asked.length, 1);
+  browser.answer = answerWith({ step: null, snapshots: [1_000_063, 1_000_066].map((time) => snapshot(time)), oldest: 5 });
+  tick(1000);
+  await settle();
+  assert.equal(browser.asked.length, 2);
+  assert.deepEqual(past.rowsInView.map(({ time }) => time), [1_000_063, 1_000_066]);
+});
+
 test("the same hours of yesterday are asked for in the same step, and again when the window has moved on", async () => {
   const { browser, past, tick } = makePast();
   browser.answer = answerWith({ step: null, snapshots: [snapshot(913_500)], oldest: 5 });

@@ -48,7 +48,7 @@ for (const [name, unreal] of Object.entries(UNREAL)) {
 
     test(`${name}, in ${kind}: range, band and drawdown are of real values`, () => {
       const rows = rowsOf(among(unreal, 1), step);
-      assert.deepEqual(rangeOf(rows, PNL, ALL), { low: 100, high: 110, isSimulated: false });
+      assert.deepEqual(rangeOf(rows, PNL, ALL, "redis"), { low: 100, high: 110, isSimulated: false, origin: "redis", isOfAll: name !== "simulated" });
       assert.equal(drawdownOf(rows, PNL, ALL)?.drawdown, 0);
       const { real } = linesOf(makeTimeline(rows, step, GROUPS), PNL);
       for (const line of [real.line, real.low, real.high]) {
@@ -83,11 +83,11 @@ for (const [name, unreal] of Object.entries(UNREAL)) {
     const said = describeValue(rows[1], PNL);
     assert.match(said, new RegExp(Object.values(unreal.problems ?? { pnl: "simulated" })[0]));
     if (name === "fallback") assert.match(said, /fallback/);
-    const charts = /** @type {any} */ ({ timeline, window: { ...ALL, isLoading: false, collecting: null } });
+    const charts = /** @type {any} */ ({ timeline, window: { ...ALL, isLoading: false, collecting: null }, view: { isZoomed: false } });
     const range = rangeShown(charts, PNL);
-    assert.equal(summarise(charts, PNL, range), "min +100.00, max +110.00");
+    assert.equal(summarise(charts, PNL, range), name === "simulated" ? "redis: min +100.00, max +110.00" : "min +100.00, max +110.00");
     // Beside a card that says that it is simulated, what is real says so.
-    assert.equal(summarise(charts, PNL, range, true), "real: min +100.00, max +110.00");
+    assert.match(summarise(charts, PNL, range, true), /^(real|redis): min \+100.00, max \+110.00$/);
   });
 
   test(`${name}: a text that is not real is a run of its own in the strip`, () => {
@@ -100,7 +100,7 @@ for (const [name, unreal] of Object.entries(UNREAL)) {
 
 test("where nothing is real the figures say that they are of simulated values", () => {
   const rows = rowsOf([100, 104].map((pnl, index) => snapshot(90 + 3 * index, { pnl, sources: MOCK })), null);
-  assert.deepEqual(rangeOf(rows, PNL, ALL), { low: 100, high: 104, isSimulated: true });
+  assert.deepEqual(rangeOf(rows, PNL, ALL), { low: 100, high: 104, isSimulated: true, origin: "simulated", isOfAll: true });
   assert.deepEqual(changeOf(rows, PNL, 0), { change: 4, since: 90, isSimulated: true });
 });
 
@@ -114,7 +114,7 @@ test("a bucket of history keeps apart what the server kept apart", () => {
   const { real, standIn } = linesOf(timeline, PNL);
   assert.deepEqual([real.line, real.low, real.high], [[84, null], [41, null], [959, null]]);
   assert.deepEqual(standIn, [null, 900]);
-  assert.deepEqual(rangeOf(store.rows, PNL, ALL), { low: 41, high: 959, isSimulated: false });
+  assert.deepEqual(rangeOf(store.rows, PNL, ALL), { low: 41, high: 959, isSimulated: false, origin: "redis", isOfAll: true });
   assert.equal(describeValue(store.rows[0], PNL), "mean +84.00, +41.00 to +959.00, 1 of 3 stale");
   assert.equal(describeValue(store.rows[1], PNL), "+900.00 stale");
 });
@@ -139,9 +139,10 @@ test("where a figure comes from is said unless its card says the same", () => {
 });
 
 test("a range holds the live number at once, if it is one of its own and of the same origin", () => {
-  const range = { low: 100, high: 110, isSimulated: false };
-  assert.deepEqual(widened(range, snapshot(99, { pnl: 120 }), PNL), { low: 100, high: 120, isSimulated: false });
-  assert.deepEqual(widened(range, snapshot(99, { pnl: 90 }), PNL), { low: 90, high: 110, isSimulated: false });
+  const range = { low: 100, high: 110, isSimulated: false, origin: "redis", isOfAll: true };
+  assert.deepEqual(widened(range, snapshot(99, { pnl: 120 }), PNL), { ...range, high: 120 });
+  assert.deepEqual(widened(range, snapshot(99, { pnl: 90 }), PNL), { ...range, low: 90 });
+  assert.equal(widened(range, snapshot(99, { pnl: 120, sources: { portfolio: "host" } }), PNL), range);
   for (const unreal of Object.values(UNREAL)) assert.equal(widened(range, snapshot(99, unreal), PNL), range);
   assert.equal(widened(null, snapshot(99, { pnl: 120 }), PNL), null);
 });

@@ -11,6 +11,7 @@ test("an address names a stretch of time in Unix seconds or in ISO 8601", () => 
   const span = (query) => spanOfAddress(new URLSearchParams(query));
   assert.deepEqual(span("from=1735174400&to=1735174500.5"), { from: 1_735_174_400, to: 1_735_174_500.5 });
   assert.deepEqual(span("from=2024-12-26T00:54:20Z&to=2024-12-26T01:54:20Z"), { from: 1_735_174_460, to: 1_735_178_060 });
+  assert.deepEqual(span("from=2024-12-26T02:54:20+02:00&to=2024-12-26T01:54:20%2B00:00"), { from: 1_735_174_460, to: 1_735_178_060 });
   for (const wrong of ["", "from=1", "from=2&to=1", "from=a&to=b", "from=5&to=6", "from=2024-12-26&to=2024-12-27", "from=-5&to=9", "from=1&to=1e99"]) {
     assert.equal(span(wrong), null, wrong);
   }
