@@ -49,6 +49,7 @@ async def until(claim: Callable[[], bool]) -> None:
     pytest.fail("not within a minute")
 
 
+@pytest.mark.django_db  # a process without a database does nothing
 def test_a_process_does_it_by_itself_and_lets_others_ask_between_two_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = [200, 200, 7, 0]
     done: list[str] = []

@@ -40,7 +40,7 @@ def test_each_of_the_old_faults_is_found_when_it_is_put_back() -> None:
     assert run.returncode == 0
 
 
-@pytest.mark.parametrize("seed", ["same.1", "same.2", "same.3"])
+@pytest.mark.parametrize("seed", ["same.1"])
 def test_the_same_seed_tells_the_same_story(seed: str) -> None:
     one, other = (simulate("--replay", seed, PYTHONHASHSEED=salt).stdout for salt in ("1", "2"))
     assert one == other
