@@ -85,7 +85,7 @@ class Process:
     def output(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
 
-    def said(self, text: str, patience_s: float = 20) -> str:
+    def said(self, text: str, patience_s: float = 40) -> str:
         """Wait until the output matches the regular expression `text`, and return what matched."""
 
         def look() -> re.Match[str] | None:

@@ -336,6 +336,7 @@ def test_what_is_not_real_never_looks_real(
     signs = CASES[cause]
     page = world.page
     icon = page.evaluate("window.look().icon")
+    wait_for(page, "window.look().figures[0] !== 'High, simulated'")  # the case before has come to its end
     figures = page.evaluate("window.look().figures")
     with cause(world):
         wait_for(page, "title => new RegExp('^' + title).test(document.title)", signs.title)
