@@ -7,7 +7,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.peers.nchan import MODULE, find_nginx
+from benchmarks.peers.nchan import MODULE
+from benchmarks.peers.nginx import find_nginx
 from benchmarks.peers.textbook import find_redis_server
 
 PACKAGES = (
