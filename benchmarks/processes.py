@@ -32,11 +32,22 @@ class Program:
     is_server: bool = True
 
 
+def listens(port: int) -> bool:
+    """Whether anybody listens at `port` of 127.0.0.1."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 class Running:
     """A program that runs, in a session of its own, with all the processes that it makes."""
 
     def __init__(self, program: Program, log: Path) -> None:
-        """Start it; its output goes to the file `log`."""
+        """Start it; its output goes to the file `log`. Raises StartError where its port is taken."""
+        if program.port is not None and listens(program.port):
+            raise StartError(f"port {program.port} is taken: choose others with --port")
         self.program = program
         self._log = log
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **program.environment}
@@ -58,12 +69,9 @@ class Running:
             if self._process.poll() is not None or time.monotonic() > limit:
                 words = self._log.read_text(errors="replace").strip().splitlines()[-3:]
                 raise StartError(f"{Path(self.program.argv[0]).name} did not start: {' / '.join(words)}")
-            try:
-                socket.create_connection(("127.0.0.1", self.program.port), timeout=1).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
+            if listens(self.program.port):
                 return
+            time.sleep(0.02)
 
     def pids(self) -> list[int]:
         """Its processes."""

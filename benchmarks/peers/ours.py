@@ -35,7 +35,7 @@ class Ours(Peer):
     def prepare(self, folder: Path, database_url: str = "") -> None:
         """Migrate a database: the one of `database_url`, else an SQLite file of our own."""
         database = database_url or f"sqlite:///{folder / self.name}.sqlite3"
-        environment = {**ENVIRONMENT, "DATABASE_URL": database}
+        environment = {**ENVIRONMENT, "DATABASE_URL": database, "STREAM_JOURNAL": str(folder / f"{self.name}-journal")}
         self._environment = {name: value for name, value in environment.items() if value}
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
