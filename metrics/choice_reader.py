@@ -3,6 +3,7 @@
 The stream outlives the database: where it does not answer in time, the last known choice stands.
 """
 
+import asyncio
 import logging
 import math
 import time
@@ -53,8 +54,8 @@ class ChoiceReader:
         """
         return time.monotonic() - self._read_at
 
-    async def _ask(self) -> ReadChoices:
-        return await self._thread.ask(read_choices)
+    def _ask(self) -> "asyncio.Future[ReadChoices]":
+        return self._thread.ask(read_choices)
 
     async def read(self, patience_s: float) -> Choices:
         """Return the choices as the database has them now, or the last known ones after `patience_s` seconds.

@@ -13,7 +13,7 @@ T = TypeVar("T")
 class Call(Generic[T]):
     """One asking of the question. `arrived_at`: when it was answered, on the loop's clock."""
 
-    task: "asyncio.Task[T]"
+    future: "asyncio.Future[T]"
     is_overdue: bool = False  # somebody has waited for it in vain
     is_used: bool = False  # somebody got its answer
     arrived_at: float = math.nan
@@ -43,11 +43,11 @@ class Inquiry(Generic[T]):
         whatever the question itself raises.
         """
         call = self._call
-        if call is None or call.task.done():
+        if call is None or call.future.done():
             if call is not None and not call.is_used:
                 self._late = call
             call = self._begin()
-        done, _ = await asyncio.wait([call.task], timeout=0 if call.is_overdue else patience_s)
+        done, _ = await asyncio.wait([call.future], timeout=0 if call.is_overdue else patience_s)
         if not done:
             call.is_overdue = True
             late, self._late = self._late, None
@@ -58,25 +58,22 @@ class Inquiry(Generic[T]):
         elif self._late is not None:
             self._late = None  # this one is newer
         call.is_used = True
-        return call.task.result()
+        return call.future.result()
 
     def _begin(self) -> Call[T]:
         loop = asyncio.get_running_loop()
-        call = self._call = Call(loop.create_task(self._run()))
+        call = self._call = Call(asyncio.ensure_future(self._ask()))
 
-        def note_arrival(task: "asyncio.Task[T]") -> None:
+        def note_arrival(future: "asyncio.Future[T]") -> None:
             call.arrived_at = loop.time()
-            if not task.cancelled():
-                task.exception()  # it is seen, even where nobody waits for it any more
+            if not future.cancelled():
+                future.exception()  # it is seen, even where nobody waits for it any more
 
-        call.task.add_done_callback(note_arrival)
+        call.future.add_done_callback(note_arrival)
         return call
-
-    async def _run(self) -> T:
-        return await self._ask()
 
     async def aclose(self) -> None:
         """Cancel a call under way and wait for its end."""
-        if self._call is not None and not self._call.task.done():
-            self._call.task.cancel()
-            await asyncio.wait([self._call.task], timeout=1)
+        if self._call is not None and not self._call.future.done():
+            self._call.future.cancel()
+            await asyncio.wait([self._call.future], timeout=1)

@@ -240,7 +240,7 @@ def test_work_is_done_in_order_in_one_daemon_thread_though_its_asker_left() -> N
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await thread.ask(lambda: work(0))
-        second = asyncio.create_task(thread.ask(lambda: work(1)))
+        second = thread.ask(lambda: work(1))
         await asyncio.sleep(0)
         hold.set()
         assert (await second).daemon
@@ -256,7 +256,7 @@ def test_who_waits_for_a_thread_that_is_closed_is_told_so() -> None:
 
     async def run() -> None:
         thread = DatabaseThread("test")
-        waiting = [asyncio.create_task(thread.ask(lambda: hold.wait(20))) for _ in range(2)]
+        waiting = [thread.ask(lambda: hold.wait(20)) for _ in range(2)]
         await asyncio.sleep(0.01)
         thread.close()
         assert all(isinstance(e, InterfaceError) for e in await asyncio.gather(*waiting, return_exceptions=True))

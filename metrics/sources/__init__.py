@@ -46,8 +46,12 @@ class Sources:
     async def read(self, choices: Choices, deadline_s: float) -> dict[Group, Reading]:
         """Ask each group's chosen source, all at the same time; a source that fails costs its own groups only."""
         kinds = {choice.kind for choice in choices.values()}
-        answers = await asyncio.gather(*(self._read_kind(kind, choices, deadline_s) for kind in kinds))
-        merged = {group: reading for answer in answers for group, reading in answer.items()}
+        asking = [asyncio.create_task(self._read_kind(kind, choices, deadline_s)) for kind in kinds]
+        try:
+            merged = {group: reading for task in asking for group, reading in (await task).items()}
+        finally:
+            for task in asking:
+                task.cancel()  # which does nothing where all is well
         return {group: merged[group] for group in Group}
 
     async def _read_kind(self, kind: SourceKind, choices: Choices, deadline_s: float) -> Mapping[Group, Reading]:

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
 from metrics.catalogue import Group, InvalidValueError, SourceKind, Value, metrics_of
 from metrics.choices import Choices
+from metrics.daemon_thread import DaemonThread
 from metrics.inquiry import Inquiry
 from metrics.reading import Problem, Reading
 from metrics.sources.containers import count_containers
@@ -28,7 +28,7 @@ class HostSource:
     def __init__(self, cpu_window_s: float | None = None) -> None:
         """`cpu_window_s`: seconds over which each CPU use is measured; None: since the last time it was asked."""
         # psutil keeps its last CPU times per thread, so it must always be the same one.
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="host")
+        self._thread = DaemonThread("host")
         self._inquiry = Inquiry(self._ask)
         self._cpu_window_s = cpu_window_s
         self._is_primed = False
@@ -53,8 +53,8 @@ class HostSource:
         self._is_primed = True
         return psutil.cpu_percent(interval=interval)
 
-    async def _ask(self) -> dict[Group, Reading]:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._measure)
+    def _ask(self) -> "asyncio.Future[dict[Group, Reading]]":
+        return self._thread.ask(self._measure)
 
     def _measure(self) -> dict[Group, Reading]:
         """Measure every group (blocking)."""
@@ -90,4 +90,4 @@ class HostSource:
     async def aclose(self) -> None:
         """Let go of the thread; a measurement under way is not waited for."""
         await self._inquiry.aclose()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._thread.close()

@@ -1,0 +1,93 @@
+"""A thread that does one piece of work after the other for an event loop, and keeps no process from ending.
+
+It is a daemon, so that nothing that hangs delays the end of the process: CPython waits for the threads of an executor,
+however long they take.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class DaemonThread:
+    """Starts with the first piece of work."""
+
+    def __init__(self, name: str) -> None:
+        """`name`: what it is for; shown by debuggers and `top -H`."""
+        self._name = name
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._answers: set[asyncio.Future[Any]] = set()  # that somebody waits for
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def ask(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        """Do `work` (blocking) in the thread, after what others have asked before; what comes is what it returns.
+
+        Where whoever waits is cancelled, the work is done all the same. What it raises is raised. Once the thread is
+        closed, and where that happens meanwhile, it is what `make_farewell` says.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        if self._is_closed:
+            answer.set_exception(self.make_farewell())
+            return answer
+        self._answers.add(answer)
+        answer.add_done_callback(self._answers.discard)
+
+        def call() -> None:
+            try:
+                settle: tuple[Any, ...] = (set_result, answer, self.do(work))
+            except BaseException as error:
+                settle = (set_exception, answer, error)
+            with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                loop.call_soon_threadsafe(*settle)
+
+        self._calls.put(call)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+        return answer
+
+    def do(self, work: Callable[[], T]) -> T:
+        """Called in the thread: do `work`."""
+        return work()
+
+    def finish(self) -> None:
+        """Called in the thread when it is closed: let go of what only it may let go of."""
+
+    def make_farewell(self) -> Exception:
+        """What those are told whose work is not done."""
+        return RuntimeError(f"{self._name} is closed: this process ends")
+
+    def _run(self) -> None:
+        try:
+            while True:
+                call = self._calls.get()
+                if self._is_closed:
+                    return
+                call()
+                del call  # and with it the answer, until the next one comes
+        finally:
+            self.finish()
+
+    def close(self) -> None:
+        """Begin no more work; what is under way is not waited for."""
+        self._is_closed = True
+        for answer in tuple(self._answers):
+            set_exception(answer, self.make_farewell())
+        self._calls.put(lambda: None)
+
+
+def set_result(answer: "asyncio.Future[T]", result: T) -> None:
+    if not answer.done():
+        answer.set_result(result)
+
+
+def set_exception(answer: "asyncio.Future[T]", error: BaseException) -> None:
+    if not answer.done():
+        answer.set_exception(error)
