@@ -46,6 +46,7 @@ class Gate:
         self._looks = 0  # how often something was looked at again
         self._asking: dict[Credential, tuple[int, asyncio.Task[Found]]] = {}  # with `_looks` when it was asked
         self.is_unanswered = False
+        self.has_admitted = asyncio.Event()  # somebody, who may still be in: else nothing can end
 
     async def admit(self, credential: Credential | None) -> Admission:
         """Let somebody in. Raises RefusedError: 401, 403, or 503 where the database does not answer."""
@@ -91,6 +92,7 @@ class Gate:
         if present is not None:
             return present  # another connection was faster
         self._admissions[credential] = admission
+        self.has_admitted.set()
         self._remembered[credential] = (self._wall(), admission)
         while len(self._remembered) > REMEMBERED:
             self._remembered.popitem(last=False)
@@ -151,6 +153,8 @@ class Gate:
             if not admission.is_over and (keys is None or not admission.keys.isdisjoint(keys))
         }
         self._forget_unused()
+        if not self._admissions:
+            self.has_admitted.clear()
         if not asked:
             return []
         found = await self._ask(asked)

@@ -45,6 +45,7 @@ class Database:
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Database:
+    monkeypatch.setattr("metrics.kept_connection.find_sqlite_file", lambda: None)  # that there is none is no fault here
     return Database(monkeypatch)
 
 
@@ -150,6 +151,16 @@ def test_who_has_no_connection_is_forgotten_after_a_while(database: Database) ->
         assert database.asked == 0
         await gate.admit(OTHER)
         assert database.asked == 1
+        now[0] += 61
+        await gate.look_again(None)
+        gc.collect()
+        assert gate.has_admitted.is_set()  # one has a connection
+        del connected
+        gc.collect()
+        await gate.look_again(None)
+        assert not gate.has_admitted.is_set()
+        await gate.admit(SESSION)
+        assert gate.has_admitted.is_set()
 
     run(scenario())
 

@@ -74,6 +74,7 @@ class Doorkeeper:
         """Again and again, and after a reconnect: look at everybody. Each minute: say which tokens were used."""
         noted = time.time()
         while True:
+            await self._gate.has_admitted.wait()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._look_every_s):
                     await self._may_lack_some.wait()
@@ -93,6 +94,7 @@ class Doorkeeper:
 
     async def _expire(self) -> None:
         while True:
+            await self._gate.has_admitted.wait()
             await asyncio.sleep(EXPIRE_EVERY_S)
             await self._close(self._gate.expire())
 

@@ -6,6 +6,7 @@ goes unanswered), and cannot close with 1012 or 1013: see docs/benchmarks.md.
 
 import asyncio
 import functools
+import time
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -32,6 +33,13 @@ class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no typ
     sender: "DaphneSender | None" = None
     visit: Visit | None = None
     _budget: FrameBudget | None = None
+    __hash__ = object.__hash__  # Daphne's mean the same, and are written in Python
+    __eq__ = object.__eq__
+
+    def check_timeouts(self) -> None:
+        """As Daphne does; of nearly all it only asks whether a ping is due."""
+        if self.state != self.STATE_OPEN or time.time() - self.last_ping > self.server.ping_interval:
+            super().check_timeouts()
 
     @classmethod
     def settle_options(cls, factory: Any) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import signal
 import socket
 from contextlib import suppress
@@ -32,8 +33,9 @@ from streaming.servers.mailbox import Mailbox
 
 logger = logging.getLogger(__name__)
 
-#: Seconds in which all connections are checked for timeouts and pings that are due, and in how many parts.
-CHECK_ROUND_S, CHECK_PARTS = 5.0, 50
+#: Seconds in which all connections are checked for timeouts and pings that are due; in parts of so many, or, where
+#: there would be more of them, in so many parts.
+CHECK_ROUND_S, CHECK_PART, CHECK_PARTS = 5.0, 200, 50
 
 
 class Server(daphne.server.Server):  # type: ignore[misc]  # it has no types
@@ -49,6 +51,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # it has no types
         super().__init__(**options)
         self._visits = visits
         self._unchecked: list[Any] = []
+        self._parts = self._part = 1
 
     @property
     def http_factory(self) -> Any:
@@ -63,11 +66,13 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # it has no types
         """Check a part of the connections, and come back for the next; Daphne starts this once."""
         if not self._unchecked:
             self._unchecked = list(self.connections)
-        for _ in range(min(len(self._unchecked), 1 + len(self.connections) // CHECK_PARTS)):
-            protocol = self._unchecked.pop()
+            self._parts = max(1, min(CHECK_PARTS, len(self._unchecked) // CHECK_PART))
+            self._part = math.ceil(len(self._unchecked) / self._parts)
+        for protocol in self._unchecked[-self._part :]:
             if protocol in self.connections:  # still
                 protocol.check_timeouts()
-        reactor.callLater(CHECK_ROUND_S / CHECK_PARTS, self.timeout_checker)
+        del self._unchecked[-self._part :]
+        reactor.callLater(CHECK_ROUND_S / self._parts, self.timeout_checker)
 
     def application_checker(self) -> None:
         """Nothing: Daphne looks here for applications that have ended, once a second; ours say so."""

@@ -1,10 +1,13 @@
 """uvicorn: the cheaper server for many clients (`SERVER=uvicorn make serve`)."""
 
+import asyncio
 import logging
 import signal
 import socket
 import sys
+from contextlib import suppress
 from functools import partial
+from types import FrameType
 
 import uvicorn
 from django.conf import settings
@@ -25,14 +28,36 @@ from streaming.servers.uvicorn_sender import WatchedProtocol
 
 logger = logging.getLogger(__name__)
 
+#: Seconds between two of uvicorn's ticks, which renew the `Date` of answers.
+TICK_S = 1.0
+
 
 class Server(uvicorn.Server):
-    """uvicorn's server, except that it sends the clients away in batches before it closes what is left."""
+    """uvicorn's server, except that it sends the clients away in batches before it closes what is left.
+
+    And it wakes up once a second, not ten times: when it is to end, it is told.
+    """
 
     def __init__(self, config: uvicorn.Config, runtime: Runtime, ready: Ready) -> None:
         super().__init__(config)
         self._runtime = runtime
         self._ready = ready
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_ending = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Tick until uvicorn's own `should_exit`."""
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._is_ending.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called between any two steps when a signal has come."""
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._is_ending.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, then say where."""
