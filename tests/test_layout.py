@@ -21,7 +21,7 @@ APPS = {
 #: lines before its own, never from a neighbour in its line.
 LINES = {
     "metrics": [
-        {"group", "thresholds", "inquiry", "kept_connection", "ranges", "private_files"},
+        {"group", "thresholds", "inquiry", "daemon_thread", "kept_connection", "ranges", "private_files"},
         {"metric"},
         {"catalogue"},
         {"database_thread", "database_errors"},

@@ -68,8 +68,7 @@ class DatabaseStore:
 def write(batch: Sequence[Entry]) -> Refused:
     """Insert `batch` in one transaction, as far as it may get in (blocking). Raises django.db.Error."""
     with transaction.atomic():
-        lock_others_out()
-        refused = find_refused(batch)
+        refused = find_refused(batch, *lock_and_find_newest())
         ids = {snapshot.id for snapshot, _ in refused}
         insert([SnapshotRecord.columns_of(*entry) for entry in batch if entry[0].id not in ids])
     return refused
@@ -85,8 +84,12 @@ def insert(rows: Sequence[Mapping[str, Value]]) -> None:
         f'INSERT INTO "{SnapshotRecord._meta.db_table}" ({", ".join(map(quote, columns))}) '  # noqa: S608 - our names
         f"VALUES ({', '.join(['%s'] * len(columns))}) ON CONFLICT DO NOTHING"
     )
+    values = [[row.get(column) for column in columns] for row in rows]
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.executemany(statement, [[row.get(column) for column in columns] for row in rows])
+        if len(values) == 1:  # as nearly always; psycopg begins a pipeline for many
+            cursor.execute(statement, values[0])
+        else:
+            cursor.executemany(statement, values)
 
 
 def quote(name: str) -> str:
@@ -94,27 +97,32 @@ def quote(name: str) -> str:
     return f'"{name}"'
 
 
-def lock_others_out() -> None:
-    """Wait until no other writer is between its look at the newest row and its commit; until the transaction's end.
+def lock_and_find_newest() -> tuple[int, int]:
+    """The id and the term of the newest row, -1 and 0 where there is none (blocking). Raises django.db.Error.
 
-    On SQLite each transaction is IMMEDIATE (settings.DATABASES): it holds the lock from its beginning.
+    Before it looks it waits until no other writer is between its look and its commit; and keeps them waiting until the
+    transaction's end. On SQLite each transaction is IMMEDIATE (settings.DATABASES): it holds the lock from its
+    beginning. On PostgreSQL lock and look are asked in one, and the look sees what was committed when the lock was had:
+    each statement takes a snapshot of its own (READ COMMITTED).
     """
     connection = connections[DEFAULT_DB_ALIAS]
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    look = f'SELECT id, term FROM "{SnapshotRecord._meta.db_table}" ORDER BY id DESC LIMIT 1'  # noqa: S608 - our name
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK}); {look}")
+            cursor.nextset()
+        else:
+            cursor.execute(look)
+        return cursor.fetchone() or (-1, 0)
 
 
-def find_refused(batch: Sequence[Entry]) -> list[Entry]:
-    """Which of `batch` may not get in (blocking). Raises django.db.Error.
+def find_refused(batch: Sequence[Entry], newest_id: int, newest_term: int) -> list[Entry]:
+    """Which of `batch` may not get in, after that newest row (blocking). Raises django.db.Error.
 
     A tenure is over when a snapshot of a newer one is stored. What comes of an older one then was published before (its
     writer was slow), and somebody continued it: a newer snapshot names it as its `previous`. Or nobody did: then it is
     of a publisher that had lost its lease. And an id has one snapshot: another one with the same is refused.
     """
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.execute(f'SELECT id, term FROM "{SnapshotRecord._meta.db_table}" ORDER BY id DESC LIMIT 1')  # noqa: S608
-        newest_id, newest_term = cursor.fetchone() or (-1, 0)
     if is_all_new(batch, newest_id, newest_term):
         return []  # as nearly always
     ids = [snapshot.id for snapshot, _ in batch]

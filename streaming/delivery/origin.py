@@ -76,6 +76,12 @@ class OriginMiddleware(OriginValidator):
 def is_own_host(host: str) -> bool:
     """Whether Django would answer a request for `host` (its ALLOWED_HOSTS, and localhost with DEBUG)."""
     allowed = settings.ALLOWED_HOSTS or ([".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
+    return is_one_of(host, tuple(allowed))
+
+
+@functools.lru_cache(maxsize=64)  # nearly all ask for the same one, and to look took a twelfth of a connect
+def is_one_of(host: str, allowed: tuple[str, ...]) -> bool:
+    """Whether `host`, with a port or without, is one that these patterns allow."""
     return validate_host(split_domain_port(host)[0], allowed)
 
 

@@ -10,6 +10,8 @@ import time
 from contextlib import suppress
 from typing import Any, ClassVar
 
+import autobahn.twisted.websocket
+import autobahn.websocket.protocol
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.abstract import FileDescriptor
@@ -43,11 +45,14 @@ class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no typ
 
     @classmethod
     def settle_options(cls, factory: Any) -> None:
-        """Take the factory's options once for all connections.
+        """Take the factory's options once for all connections, and leave words that nobody reads unpainted.
 
         Autobahn has each connection copy them, and prints all of them into a line that only debugging shows: a fifth of
-        what a connect costs, and 1 KB. What the class has it does not copy.
+        what a connect costs, and 1 KB. What the class has it does not copy. And it colours the words of such lines
+        whether they are shown or not: a fifteenth.
         """
+        for module in (autobahn.websocket.protocol, autobahn.twisted.websocket):
+            vars(module).update(hltype=leave_as_it_is, hlval=leave_as_it_is)
         for name in WebSocketServerProtocol.CONFIG_ATTRS:
             option = getattr(factory, name)
             setattr(cls, name, staticmethod(option) if callable(option) else option)
@@ -99,6 +104,11 @@ class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no typ
         if self.sender is not None:
             self.sender.step_back()
         super().sendData(data, sync, chopsize)
+
+
+def leave_as_it_is(value: object, **_: Any) -> object:
+    """In place of Autobahn's `hltype` and `hlval`, for its log."""
+    return value
 
 
 class DaphneSender(SocketSender):
