@@ -9,6 +9,7 @@ import pytest
 from tests.admin_session import LIST, AdminSession
 from tests.conftest import StartServer
 from tests.filled_history import fill_history
+from tests.people_at_work import run_in_shell
 from tests.postgresql import Postgresql
 from tests.processes import wait_until
 from tests.test_database_failures import Witness
@@ -42,6 +43,52 @@ def test_the_form_leaves_a_switch_that_another_transaction_was_just_making(
         row = watching.execute("SELECT kind, max_age_s FROM metrics_datasource WHERE id = 2").fetchone()
     assert row == ("redis", 45.0)
     assert "maximum age from 30.0 to 45.0" in admin.log().lower()
+
+
+#: Two writers of one history: the first, of the newer term, is about to commit when the second comes.
+TWO_WRITERS = """
+import threading, time
+from django.db import connection, transaction
+from metrics.catalogue import Group
+from metrics.choices import DEFAULT_CHOICES
+from metrics.history import store
+from metrics.models import SnapshotRecord
+from metrics.reading import Problem, Reading
+from metrics.snapshot import compose_snapshot
+
+readings = {group: Reading.failed(group, Problem.MISSING) for group in Group}
+compose = lambda id, previous: compose_snapshot(
+    DEFAULT_CHOICES, readings, id=id, previous=previous, timestamp=id / 1000, interval=1.0)
+has_lock, refused = threading.Event(), []
+waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+def write_first():
+    with transaction.atomic(), connection.cursor() as cursor:
+        store.lock_and_find_newest()
+        has_lock.set()
+        is_awaited = False
+        while not is_awaited:
+            time.sleep(0.01)
+            cursor.execute(waits)
+            is_awaited = cursor.fetchone()[0] == 1
+
+        store.insert([SnapshotRecord.columns_of(compose(1700000001000, None), 2)])
+    connection.close()
+
+first = threading.Thread(target=write_first)
+first.start()
+has_lock.wait(20)
+refused = store.write([(compose(1700000002000, 1700000000000), 1)])
+first.join(20)
+print(len(refused), list(SnapshotRecord.objects.values_list("id", "term")))
+"""
+
+
+def test_a_writer_that_waited_for_another_sees_what_that_has_written(
+    postgresql: str, start_server: StartServer
+) -> None:
+    server = start_server(DATABASE_URL=postgresql, STREAM_PUBLISHER="false")
+    assert run_in_shell(server, TWO_WRITERS) == "1 [(1700000001000, 2)]"
 
 
 def test_everything_works_on_postgresql_by_its_url_alone(postgresql: str, start_server: StartServer) -> None:
