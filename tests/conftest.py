@@ -65,6 +65,12 @@ def start_server(tmp_path: Path, prepared_database: Path) -> Iterator[StartServe
 
 
 @pytest.fixture
+def new_interpreters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of how processes start and end: each is a Python of its own, as people start it, and no fork."""
+    monkeypatch.setattr(Process, "forks", False)
+
+
+@pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Redis]:
     """A Redis of this test's own."""
     process = Redis(tmp_path).start()

@@ -18,11 +18,13 @@ from typing import Any, ClassVar, TypeVar
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.fork_server import Request
+from tests.forking import UNMEASURED as UNMEASURED
+from tests.forking import Forked, can_fork, find_server
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PASSWORD = "a-password-for-this-test"
-#: For processes whose coverage nobody needs: measuring it makes a start half as long again.
-UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
 T = TypeVar("T")
 
 
@@ -65,16 +67,21 @@ class Process:
 
     #: The folder that it runs in.
     project = ROOT
+    #: Whether `manage.py` is started by a fork where that does the same; see the fixture `new_interpreters`.
+    forks = True
 
     def __init__(self, command: list[str], log: Path, **environment: str) -> None:
         self.command, self.log, self.environment = command, log, environment
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
 
     def spawn(self) -> None:
+        environment = {**os.environ, **self.environment}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command, cwd=self.project, env={**os.environ, **self.environment}, stdout=log, stderr=log
-            )
+            if self.forks and self.project == ROOT and can_fork(self.command, environment):
+                request = Request(self.command[1:], str(ROOT), environment)
+                self.process = find_server(ROOT).start(request, log.fileno(), log.fileno())
+            else:
+                self.process = subprocess.Popen(self.command, cwd=self.project, env=environment, stdout=log, stderr=log)
 
     @property
     def pid(self) -> int:

@@ -157,6 +157,7 @@ def test_the_first_user_may_be_named_by_djangos_variables(tmp_path: Path) -> Non
     assert "lovelace-1843" not in server.output
 
 
+@pytest.mark.usefixtures("new_interpreters")
 @pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_server_ends_cleanly(start_server: StartServer, kind: str, number: signal.Signals) -> None:

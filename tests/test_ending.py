@@ -11,6 +11,7 @@ from tests.processes import wait_until
 from tests.test_resume import assert_chain
 
 
+@pytest.mark.usefixtures("new_interpreters")
 @pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
 def test_a_database_that_hangs_keeps_nobody_from_ending_and_loses_nothing(
     postgresql_server: Postgresql, start_server: StartServer, tmp_path: Path, kind: str

@@ -28,6 +28,7 @@ IGNORED = shutil.ignore_patterns(".*", "__pycache__", "build", "benchmarks", "do
 # --- addresses ---
 
 
+@pytest.mark.usefixtures("new_interpreters")
 @pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
 def test_port_0_takes_a_free_one_and_the_addresses_that_are_printed_answer(tmp_path: Path, kind: str) -> None:
     server = Server(tmp_path, kind)
@@ -149,6 +150,7 @@ def test_clients_that_never_answer_do_not_keep_a_server_from_ending(start_server
         client.socket.close()
 
 
+@pytest.mark.usefixtures("new_interpreters")
 @pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
 def test_whoever_presses_ctrl_c_twice_sees_no_traceback_either(start_server: StartServer, kind: str) -> None:
     server = start_server(kind, STREAM_DRAIN="30")

@@ -44,6 +44,7 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
 # --- one process ---
 
 
+@pytest.mark.usefixtures("new_interpreters")
 @pytest.mark.parametrize("systemd", ["file"], indirect=True)
 def test_a_server_says_that_it_serves_and_is_well_also_while_redis_and_the_database_are_away(
     tmp_path: Path, systemd: Systemd
