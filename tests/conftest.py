@@ -1,16 +1,14 @@
 """Fixtures of real things; what they wrote is shown when a test fails."""
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.postgresql import Postgresql
-from tests.processes import ROOT, UNMEASURED, Process, Redis, Server
+from tests.processes import UNMEASURED, Process, Redis, Server, run_manage
 
 #: A browser and its pages.
 pytest_plugins = ("tests.page_fixtures",)
@@ -30,13 +28,7 @@ def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database with the first staff user, to copy: making one takes as long as starting a server."""
     server = Server(tmp_path_factory.mktemp("prepared"), DJANGO_SUPERUSER_USERNAME="admin", DJANGO_SUPERUSER_EMAIL="")
     for words in (["migrate", "-v0"], ["createsuperuser", "--noinput", "-v0"]):
-        subprocess.run(
-            [sys.executable, "manage.py", *words],
-            cwd=ROOT,
-            env={**os.environ, **server.environment},
-            check=True,
-            timeout=60,
-        )
+        run_manage(*words, **{**UNMEASURED, **server.environment}).check_returncode()
     return Path(server.environment["DATABASE_URL"].removeprefix("sqlite:///"))
 
 

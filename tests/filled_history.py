@@ -1,10 +1,6 @@
 """A long history for tests, in whichever database."""
 
-import os
-import subprocess
-import sys
-
-from tests.processes import ROOT
+from tests.processes import UNMEASURED, run_manage
 
 #: Snapshots in it: about 8 MB, more than the kernel's own buffers hold for one connection.
 STORED = 20_000
@@ -24,6 +20,5 @@ SnapshotRecord.objects.bulk_create(
 
 def fill_history(server_environment: dict[str, str]) -> None:
     """Put STORED snapshots into the server's database, one every 10 ms until a moment ago."""
-    environment = {**os.environ, **server_environment}
     for words in (["migrate", "-v0"], ["shell", "-c", CODE]):
-        subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=environment, check=True, timeout=60)
+        run_manage(*words, **{**UNMEASURED, **server_environment}).check_returncode()

@@ -59,7 +59,7 @@ LARGEST = 200_000
 
 
 class Request(NamedTuple):
-    """What to start. With it come the descriptors of its output and of its errors."""
+    """What to start. With it come the descriptors of its input, its output and its errors."""
 
     words: list[str]
     folder: str
@@ -69,14 +69,14 @@ class Request(NamedTuple):
 def fork_for_each(channel: socket.socket) -> Request | None:
     """In each process that was asked for, return what it is to do; None where nobody will ask any more."""
     while True:
-        message, descriptors, _, _ = socket.recv_fds(channel, LARGEST, 2)
+        message, descriptors, _, _ = socket.recv_fds(channel, LARGEST, 3)
         if not message:
             return None
         if (between := os.fork()) == 0:
             if (pid := os.fork()) != 0:
                 channel.send(str(pid).encode())
                 os._exit(0)  # this leaves the new process to whoever asked (PR_SET_CHILD_SUBREAPER)
-            for number, descriptor in enumerate(descriptors, 1):
+            for number, descriptor in enumerate(descriptors):
                 os.dup2(descriptor, number)
             os.closerange(3, max(*descriptors, channel.fileno()) + 1)
             channel.detach()

@@ -11,9 +11,11 @@ import sys
 import threading
 from functools import cache
 from pathlib import Path
+from typing import IO, Any
 
 from tests.fork_server import Request
 
+ROOT = Path(__file__).resolve().parent.parent
 #: prctl(2): orphans among this process's descendants become its children.
 PR_SET_CHILD_SUBREAPER = 36
 #: For processes whose coverage nobody needs: measuring it makes a start half as long again.
@@ -59,26 +61,25 @@ class Forked:
 class ForkServer:
     """One for this process; it ends when this process does."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder`: the project's."""
+    def __init__(self) -> None:
         self._channel, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.fork_server", str(far.fileno())],
-            cwd=folder,
+            cwd=ROOT,
             env={**os.environ, **UNMEASURED, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             pass_fds=[far.fileno()],
         )
         far.close()
 
-    def start(self, request: Request, output: int, errors: int) -> Forked:
-        """Start a process whose output goes to these descriptors."""
+    def start(self, request: Request, *descriptors: int) -> Forked:
+        """Start a process with these descriptors as its input, its output and its errors."""
         message = json.dumps(request).encode()
         with self._lock:
             self._adopt_orphans(True)
             try:
-                socket.send_fds(self._channel, [message], [output, errors])
+                socket.send_fds(self._channel, [message], list(descriptors))
                 pid, _ = self._channel.recv(100), self._channel.recv(100)
             finally:
                 self._adopt_orphans(False)
@@ -91,9 +92,9 @@ class ForkServer:
 
 
 @cache
-def find_server(folder: Path) -> ForkServer:
+def find_server() -> ForkServer:
     """This process's."""
-    return ForkServer(folder)
+    return ForkServer()
 
 
 def can_fork(words: list[str], environment: dict[str, str]) -> bool:
@@ -105,3 +106,23 @@ def can_fork(words: list[str], environment: dict[str, str]) -> bool:
         and words[2:3] != ["runserver"]  # it starts itself again
         and all(environment[name] == os.environ.get(name) or name == "PYTHONUNBUFFERED" for name in read_early)
     )
+
+
+Files = tuple[IO[Any], IO[Any], IO[Any]]
+
+
+def start(
+    words: list[str], folder: Path, environment: dict[str, str], files: Files
+) -> "subprocess.Popen[bytes] | Forked":
+    """Start a process in `folder`, by a fork where that does the same. `files`: its input, output and errors."""
+    if folder != ROOT or not can_fork(words, environment):
+        return start_interpreter(words, folder, environment, files)
+    return find_server().start(Request(words[1:], str(folder), environment), *(file.fileno() for file in files))
+
+
+def start_interpreter(
+    words: list[str], folder: Path, environment: dict[str, str], files: Files
+) -> "subprocess.Popen[bytes]":
+    """See `start`; never by a fork."""
+    stdin, stdout, stderr = files
+    return subprocess.Popen(words, cwd=folder, env=environment, stdin=stdin, stdout=stdout, stderr=stderr)

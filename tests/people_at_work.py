@@ -1,9 +1,6 @@
 """People for tests: users of a server's database, and what their second factor says."""
 
-import os
 import re
-import subprocess
-import sys
 import time
 from typing import Any
 
@@ -11,21 +8,13 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection
 
-from tests.processes import PASSWORD, Server
+from tests.processes import PASSWORD, UNMEASURED, Server, run_manage
 
 
 def run_in_shell(server: Server, code: str) -> str:
     """Run Python in the server's environment, with the models of users at hand; what it printed."""
-    done = subprocess.run(
-        [sys.executable, "manage.py", "shell", "-v0"],
-        cwd=server.project,
-        env={**os.environ, **server.environment},
-        input=f"from django.contrib.auth.models import Group, User\n{code}\n",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    code = f"from django.contrib.auth.models import Group, User\n{code}\n"
+    done = run_manage("shell", "-v0", text=code, **{**UNMEASURED, **server.environment})
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -13,16 +13,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
+from tempfile import TemporaryFile
 from typing import Any, ClassVar, TypeVar
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.fork_server import Request
+from tests.forking import ROOT as ROOT
 from tests.forking import UNMEASURED as UNMEASURED
-from tests.forking import Forked, can_fork, find_server
+from tests.forking import Forked, start, start_interpreter
 
-ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PASSWORD = "a-password-for-this-test"
 T = TypeVar("T")
@@ -62,6 +63,22 @@ def need(path: str | Path, what: str) -> str:
     pytest.skip(message)
 
 
+def run_manage(*words: str, text: str = "", **environment: str) -> CompletedProcess[str]:
+    """Run a command of `manage.py`, which reads `text`, for a minute at most."""
+    with TemporaryFile("w+") as given, TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+        given.write(text)
+        given.seek(0)
+        command = [sys.executable, "manage.py", *words]
+        process = start(command, ROOT, {**os.environ, **environment}, (given, output, errors))
+        try:
+            code = process.wait(60)
+        finally:
+            process.kill()
+        for file in (output, errors):
+            file.seek(0)
+        return CompletedProcess(command, code, output.read(), errors.read())
+
+
 class Process:
     """A child process, whose output goes to a file."""
 
@@ -75,13 +92,10 @@ class Process:
         self.process: subprocess.Popen[bytes] | Forked | None = None
 
     def spawn(self) -> None:
-        environment = {**os.environ, **self.environment}
-        with self.log.open("ab") as log:
-            if self.forks and self.project == ROOT and can_fork(self.command, environment):
-                request = Request(self.command[1:], str(ROOT), environment)
-                self.process = find_server(ROOT).start(request, log.fileno(), log.fileno())
-            else:
-                self.process = subprocess.Popen(self.command, cwd=self.project, env=environment, stdout=log, stderr=log)
+        begin = start if self.forks else start_interpreter
+        with self.log.open("ab") as log, open(os.devnull, "rb") as nothing:
+            files = (nothing, log, log)
+            self.process = begin(self.command, self.project, {**os.environ, **self.environment}, files)
 
     @property
     def pid(self) -> int:

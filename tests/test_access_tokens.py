@@ -1,10 +1,7 @@
 """Who may look, where access is by login: real servers, real clients, tokens that come and go."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +15,7 @@ from websockets.sync.client import ClientConnection
 
 from tests.admin_session import AdminSession
 from tests.conftest import StartServer, end
-from tests.processes import Redis, Server, wait_until
+from tests.processes import Redis, Server, run_manage, wait_until
 
 #: Connections of one viewer.
 MOST = 8
@@ -48,16 +45,7 @@ def servers(
 
 def manage(server: Server, *words: str, code: str = "") -> str:
     """Run manage.py in the server's environment; `code` is given to its shell."""
-    done = subprocess.run(
-        [sys.executable, "manage.py", *words],
-        cwd=server.project,
-        env={**os.environ, **server.environment},
-        input=code or None,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_manage(*words, text=code, **server.environment)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

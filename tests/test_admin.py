@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from metrics.catalogue import Group, SourceKind, metrics_of
 from metrics.models import DataSource
 from tests.admin_session import LIST, AdminSession, as_text
 from tests.conftest import end
-from tests.processes import PASSWORD, ROOT, Server, wait_until
+from tests.processes import PASSWORD, UNMEASURED, Server, run_manage, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +41,7 @@ def make_viewer(server: Server) -> None:
         f"u.set_password('{PASSWORD}'); u.save()\n"
         "u.user_permissions.set(Permission.objects.filter(codename__in=['view_datasource']))"
     )
-    environment = {**__import__("os").environ, **server.environment}
-    subprocess.run(
-        [sys.executable, "manage.py", "shell", "-c", code], cwd=ROOT, env=environment, check=True, timeout=30
-    )
+    run_manage("shell", "-c", code, **{**UNMEASURED, **server.environment}).check_returncode()
 
 
 def test_there_is_one_row_per_group_with_the_first_choices(admin: AdminSession) -> None:

@@ -1,11 +1,9 @@
 """The commands as people and deployments run them."""
 
 import json
-import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,21 +14,14 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from tests.conftest import StartServer
-from tests.processes import ROOT, Server, free_port, wait_until
+from tests.processes import Server, free_port, run_manage, wait_until
 from tests.test_contract import START, START_ID, make_message
 
 SECRET = "not-secret-at-all-but-long-enough-for-a-test-of-this-kind"
 
 
 def manage(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", *words],
-        cwd=ROOT,
-        env={**os.environ, "SECRET_KEY": SECRET, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return run_manage(*words, **{"SECRET_KEY": SECRET, **environment})
 
 
 # --- check_stream ---

@@ -1,12 +1,9 @@
 """Set to nothing means not set, as deployment tools do it, for every setting of the README."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.processes import ROOT, Server
+from tests.processes import ROOT, Server, run_manage
 
 
 def test_settings_that_are_set_to_nothing_are_not_set(tmp_path: Path) -> None:
@@ -16,12 +13,5 @@ def test_settings_that_are_set_to_nothing_are_not_set(tmp_path: Path) -> None:
     }
     assert {"LOG_LEVEL", "STREAM_INTERVAL", "WORKERS"} <= names
     empty = dict.fromkeys(names - {"SECRET_KEY"}, "")
-    checked = subprocess.run(
-        [sys.executable, "manage.py", "check"],
-        cwd=ROOT,
-        env={**os.environ, **Server(tmp_path).environment, **empty},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    checked = run_manage("check", **{**Server(tmp_path).environment, **empty})
     assert checked.returncode == 0, checked.stderr

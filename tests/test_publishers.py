@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,20 +15,13 @@ from websockets.sync.client import ClientConnection
 from streaming.publishing.lease import RedisLease
 from streaming.publishing.redis_lease_store import RedisLeaseStore
 from tests.conftest import StartServer
-from tests.processes import ROOT, Process, Redis, Server, wait_until
+from tests.processes import Process, Redis, Server, run_manage, wait_until
 from tests.test_database_failures import ids_in
 from tests.test_resume import assert_chain
 
 
 def manage(server: Server, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", *words],
-        cwd=ROOT,
-        env={**os.environ, **server.environment, **environment},
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+    return run_manage(*words, **{**server.environment, **environment})
 
 
 def start_two(start_server: StartServer, redis: Redis) -> tuple[Server, Server]:

@@ -1,15 +1,13 @@
 """A secret may be a file: NAME_FILE, for each setting that is one."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from quantum_dashboard.secret_files import SECRETS, Environment
-from tests.processes import ROOT, Server
+from tests.processes import Server, run_manage
 
 PASSWORD = "a password with spaces, a # and a $"
 
@@ -114,14 +112,7 @@ def test_the_settings_are_read_so_and_a_wrong_file_stops_the_start(tmp_path: Pat
         "from django.conf import settings as s; print(s.SECRET_KEY, s.DATABASES['default']['NAME'], s.REDIS_URL, "
         "s.METRICS_REDIS_URL, s.EMAIL_HOST_USER, s.OIDC_CLIENT_SECRET, s.FIRST_PASSWORD, sep='\\n')"
     )
-    done = subprocess.run(
-        [sys.executable, "manage.py", "shell", "-v0", "-c", code],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = run_manage("shell", "-v0", "-c", code, **environment)
     if is_there:
         values |= {"DATABASE_URL": values["DATABASE_URL"].removeprefix("sqlite:///"), "EMAIL_URL": "someone"}
         assert done.stdout.splitlines() == list(values.values()), done.stderr

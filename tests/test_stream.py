@@ -1,13 +1,9 @@
 """The stream as its clients see it, from real servers."""
 
 import asyncio
-import functools
 import json
-import os
 import re
 import ssl
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from streaming.contract import find_violations
 from tests.conftest import StartServer
-from tests.processes import ROOT, Server, wait_until
+from tests.processes import Server, run_manage, wait_until
 from tests.test_database_failures import ids_in
 
 
@@ -178,14 +174,12 @@ def test_where_https_is_on_nothing_is_streamed_without_it(start_server: StartSer
     connection = websocket.create_connection(server.stream, header=["X-Forwarded-Proto: https"], **options)
     assert "cpu" in json.loads(connection.recv())
     connection.close()
-    command = [sys.executable, "manage.py", "check_stream", server.stream, "--messages", "1"]
-    environment = {**os.environ, **server.environment}
-    run = functools.partial(subprocess.run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
-    refused = run(command)
+    words = ("check_stream", server.stream, "--messages", "1")
+    refused = run_manage(*words, **server.environment)
     assert refused.returncode == 1
     assert "ALLOWED_HOSTS" in refused.stderr
     assert "--as HOST" in refused.stderr
-    accepted = run([*command, "--as", "desk.example"])
+    accepted = run_manage(*words, "--as", "desk.example", **server.environment)
     assert accepted.returncode == 0, accepted.stderr
 
 

@@ -1,12 +1,9 @@
 """A history with everything in it that charts must tell apart, in the database of a server that is not started yet."""
 
-import os
-import subprocess
-import sys
 import time
 from typing import Any
 
-from tests.processes import ROOT
+from tests.processes import UNMEASURED, run_manage
 
 #: Seconds before now: where which metrics of the group `ai` were not real, a gap, and a time of simulated values.
 STALE = (300, 500)
@@ -60,7 +57,7 @@ for age, kinds in (({SIMULATED[1]}, ("redis", "mock")), ({SIMULATED[0]}, ("mock"
 def fill_varied(server: Any) -> float:
     """Put it into the database of `server`, until a moment ago; return what ages count from, Unix seconds."""
     now = time.time()
-    environment = {**os.environ, **server.environment, "VARIED_NOW": str(now)}
+    environment = {**server.environment, "VARIED_NOW": str(now)}
     for words in (["migrate", "-v0"], ["shell", "-c", CODE]):
-        subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=environment, check=True, timeout=60)
+        run_manage(*words, **{**UNMEASURED, **environment}).check_returncode()
     return now

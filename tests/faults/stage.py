@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from streaming.ledger import Entry
 from tests.faults.clock import Clock
 from tests.faults.disk import find_folder, read_sqlite
 from tests.faults.programs import Nginx, PostgreSQL
-from tests.processes import ROOT, Process, Redis, Server, wait_until
+from tests.processes import Process, Redis, Server, run_manage, wait_until
 
 INTERVAL_S = 0.5
 #: Seconds that a publisher needs until it stands by.
@@ -230,9 +229,7 @@ class Embedded(Stage):
 
     def migrate(self) -> None:
         """What an operator does where the database is gone (blocking)."""
-        environment = {**os.environ, **self.server.environment}
-        command = [sys.executable, "manage.py", "migrate", "-v0"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=60, capture_output=True)
+        run_manage("migrate", "-v0", **self.server.environment).check_returncode()
 
     def read_rows(self) -> list[Entry]:
         """See Stage."""
