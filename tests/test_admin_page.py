@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from playwright.sync_api import sync_playwright
 
 from metrics.catalogue import METRICS, Group, SourceKind
 from metrics.choices import DEFAULT_CHOICES
@@ -55,17 +54,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path, re
     server = Server(folder, METRICS_REDIS_URL=redis.url, STREAM_INTERVAL="0.5").start()
     yield server
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=need("/usr/bin/chromium", "Chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.processes import Server, need, wait_until
+from tests.page_fixtures import launch
+from tests.processes import Server, wait_until
 
 READS = ("/stream/latest", "/stream/history", "/stream/history?format=csv", "/stream/health", "/stream/health/live")
 OTHER = "https://other.example"
@@ -115,10 +116,7 @@ def test_a_browser_lets_the_page_of_an_allowed_site_read(server: Server, other_s
       return [answer.status, answer.headers.get("ETag")?.length > 0, (await answer.text()).length > 0];
     }"""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=need("/usr/bin/chromium", "Chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
+        chromium = launch(playwright)
         page = chromium.new_page()
         page.goto(other_site)
         for path in ("/stream/latest", "/stream/history"):

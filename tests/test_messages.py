@@ -9,7 +9,7 @@ import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import sync_playwright
 
-from tests.page_fixtures import Browser
+from tests.page_fixtures import Browser, launch
 from tests.processes import ROOT, Server, need
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -57,10 +57,7 @@ def test_a_message_needs_nothing_but_itself(name: str) -> None:
 def test_a_message_reads_well_in_both_schemes_and_breaks_no_policy(server: Server) -> None:
     complaints: list[str] = []
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=need("/usr/bin/chromium", "Chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
+        chromium = launch(playwright)
         browser = Browser(chromium)
         grounds = set()
         for scheme in ("light", "dark"):

@@ -18,8 +18,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.admin_session import LIST, AdminSession
-from tests.page_fixtures import Browser, Proxy, wait_for_claim
-from tests.processes import Redis, Server, need
+from tests.page_fixtures import Browser, Proxy, launch, wait_for_claim
+from tests.processes import Redis, Server
 
 PATIENCE_S = 60
 
@@ -135,10 +135,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     admin.click("Portfolio", "redis")
     proxy = Proxy(server.port)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=need("/usr/bin/chromium", "Chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
+        chromium = launch(playwright)
         browser = Browser(chromium)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.add_init_script(LOOK)

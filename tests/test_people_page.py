@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.conftest import end
 from tests.page_fixtures import Browser, wait_for_claim
@@ -38,17 +37,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) ->
     yield server
     end(server)
     assert "Traceback" not in server.output
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=need("/usr/bin/chromium", "Chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

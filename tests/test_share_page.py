@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.admin_session import AdminSession
 from tests.page_fixtures import Browser, wait_for_claim
-from tests.processes import PASSWORD, Server, need, wait_until
+from tests.processes import PASSWORD, Server, wait_until
 
 ADD = "/admin/access/sharelink/add/"
 LIST = "/admin/access/sharelink/"
@@ -24,17 +23,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) ->
     server = Server(folder, STREAM_INTERVAL="0.5", ACCESS="login").start()
     yield server
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=need("/usr/bin/chromium", "Chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
