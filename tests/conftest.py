@@ -16,6 +16,13 @@ pytest_plugins = ("tests.page_fixtures",)
 StartServer = Callable[..., Server]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Coverage makes everything twice as slow: it is not measured where the same is done hundreds of times."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.no_cover)
+
+
 def end(process: Process) -> None:
     if process.process is not None:
         process.process.send_signal(18)  # SIGCONT: a stopped process cannot end

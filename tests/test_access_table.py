@@ -165,6 +165,7 @@ def outcomes(site: Site, routes: Iterable[str]) -> Iterator[str]:
         yield f"{' '.join(columns)} | {route or '(the page)'}"
 
 
+@pytest.mark.no_cover  # thousands of requests
 @pytest.mark.django_db
 @pytest.mark.parametrize("area", sorted({area_of(route) for route in ROUTES}))
 def test_everybody_gets_what_the_table_says(area: str, site: Site) -> None:

@@ -272,7 +272,7 @@ def test_under_any_interleaving_there_is_one_chain_and_terms_never_fall(shared_r
 
 async def interleave(url: str, steps: Steps) -> None:
     """Three publishers who neither look whether they hold the lease nor know what the others did, unless they learn."""
-    async with actors(url, "a", "b", "c") as made, RedisClient.from_url(url) as client:
+    async with actors(url, "a", "b", "c", patience_s=20) as made, RedisClient.from_url(url) as client:
         await client.flushall()
         heads: list[int | None] = [None, None, None]
         on_the_way: list[tuple[Actor, EncodedSnapshot, str]] = []
