@@ -77,19 +77,30 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
     end(process)
 
 
+@pytest.fixture(scope="session")
+def find_server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) -> Iterator[Callable[[str], Server]]:
+    """Finds the server of a kind that all tests share which change none of its settings; starts it if none has yet."""
+    servers: dict[str, Server] = {}
+
+    def find(kind: str) -> Server:
+        if kind not in servers:
+            folder = tmp_path_factory.mktemp(kind)
+            shutil.copy(prepared_database, folder)
+            servers[kind] = Server(folder, kind).start()
+        return servers[kind]
+
+    yield find
+    for server in servers.values():
+        end(server)
+        assert server.process is not None
+        assert server.process.returncode == 0
+        assert "Traceback" not in server.output
+
+
 @pytest.fixture(scope="module", params=["daphne", "uvicorn"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prepared_database: Path
-) -> Iterator[Server]:
-    """A server that a module's tests share, once Daphne and once uvicorn."""
-    folder = tmp_path_factory.mktemp(request.param)
-    shutil.copy(prepared_database, folder)
-    process = Server(folder, request.param).start()
-    yield process
-    end(process)
-    assert process.process is not None
-    assert process.process.returncode == 0
-    assert "Traceback" not in process.output
+def server(request: pytest.FixtureRequest, find_server: Callable[[str], Server]) -> Server:
+    """A server that tests share, once Daphne and once uvicorn."""
+    return find_server(request.param)
 
 
 @pytest.fixture
