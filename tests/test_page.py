@@ -16,18 +16,23 @@ from django.template.loader import render_to_string
 
 from metrics.catalogue import METRICS, Metric
 from metrics.ranges import RANGES
+from streaming.web.first_numbers import describe_time, first_number, write_value
 from streaming.web.page import (
     PREFERENCES,
     RANGE_PREFERENCE,
     Preference,
+    describe_metric,
     describe_page,
     page_groups,
     page_modules,
 )
 from streaming.wire import Frame
+from tests.admin_session import AdminSession
 from tests.page_fixtures import Browser, Proxy, find_with_axe, wait_for_claim
 from tests.processes import PASSWORD, ROOT, Redis, Server, wait_until
 
+#: Written for people.
+LOSS = "\N{MINUS SIGN}1,234.50"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 
 #: The classes of the table's rows down to the one of a time: earlier tests left gaps of their own.
@@ -124,17 +129,12 @@ def test_what_is_large_comes_first_in_its_group(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_modules_fetched_ahead_are_those_that_the_page_imports() -> None:
     folder = ROOT / "static" / "dashboard"
-    wanted, found = {"first.js", "page.js"}, set[str]()
+    wanted, found = {"page.js"}, set[str]()
     while wanted - found:
         name = min(wanted - found)
         found.add(name)
         wanted |= set(re.findall(r'^import .* from "\./(.+)";$', (folder / name).read_text(), re.MULTILINE))
     assert {f"dashboard/{name}" for name in found} == set(page_modules())
-    # What the first numbers need is asked for before all else, and is little.
-    names = [name.removeprefix("dashboard/") for name in page_modules()]
-    assert names[0] == "first.js"
-    assert set(names[:12]) >= {"cards.js", "catalogue.js", "format.js", "preferences.js", "snapshot.js"}
-    assert names.index("page.js") > 10
     assert page_modules() is page_modules()  # the disk is asked once
 
 
@@ -160,13 +160,58 @@ def test_every_metric_is_on_the_page_and_in_few_bytes(browser: Browser, proxy: P
     assert hosts == [f"127.0.0.1:{proxy.port}"]
 
 
-def test_there_are_numbers_before_the_stream_has_said_anything(browser: Browser, proxy: Proxy) -> None:
-    proxy.refuse = b" /stream/"
+#: What cards and groups say of now, and how they look; not how far a value has come: modules alone know that.
+SHOWN = """[...document.querySelectorAll(".card, .group-source")].map((element) => {
+  const classes = [...element.classList].filter((name) => !["is-warn", "is-critical"].includes(name)).sort();
+  const parts = element.matches(".card") ? [...element.querySelectorAll(".value, .unit, .kind, .tag")] : [element];
+  const length = element.querySelector(".value")?.dataset.length;
+  return [...classes, length, ...parts.map(({ textContent }) => textContent.trim())].join("|");
+})"""
+
+
+def test_the_numbers_that_come_with_the_page_are_those_that_its_modules_show(
+    browser: Browser, server: Server, proxy: Proxy, redis: Redis
+) -> None:
+    redis.set(portfolio__pnl=-1234.5, portfolio__positions=0, portfolio__exposure=0.5)
+    staff = AdminSession(server)
+    staff.click("Portfolio", "redis")
+    wait_until(lambda: LOSS in server.get("/")[1], what="the loss is shown")
+    text = server.get("/")[1]
+    staff.click("Portfolio", "mock")
+    proxy.refuse = b" /stream/"  # there is no other snapshot than the page's own
+    bare, whole = browser.new_page(), browser.new_page()
+    for page in (bare, whole):
+        page.route(proxy.url, lambda route: route.fulfill(body=text, content_type="text/html"))
+    bare.route(re.compile(r"/page\.\w+\.js"), lambda route: route.abort())
+    bare.goto(proxy.url)
+    assert bare.locator("[data-metric=pnl] .value").first.inner_text() == LOSS
+    # They are as grey as what is not of now, and of a time that stands above them.
+    assert bare.evaluate("getComputedStyle(document.querySelector('.plot')).filter") == "grayscale(1)"
+    assert re.fullmatch(r"These values are of .* UTC\.", bare.locator("#state .advice").inner_text())
+    assert bare.locator("#state .label").inner_text() == "CONNECTING"
+    whole.goto(proxy.url)
+    wait_for_claim(whole, "document.querySelector('#clock .time').textContent !== '--:--:--'")
+    assert bare.evaluate(SHOWN) == whole.evaluate(SHOWN)
+
+
+def test_numbers_are_written_alike_by_the_server_and_by_the_page(browser: Browser, server: Server) -> None:
     page = browser.new_page()
-    page.goto(proxy.url)
-    wait_for_claim(
-        page, "[...document.querySelectorAll('.card .value')].every(({ textContent }) => textContent !== '—')"
-    )
+    page.goto(server.url)
+    numbers = (0, 0.5, 1.5, 2.5, 0.125, 0.005, 1.005, 0.285, 56.5, 999.995, 1234.5, 123456789.125, 1e15, 2**53 - 1)
+    address = page.locator("link[href*='/format.']").first.get_attribute("href")
+    for metric in METRICS.values():
+        values = [sign * number for number in numbers for sign in (1, -1)] if metric.is_number else ["bull"]
+        written = page.evaluate(
+            "([address, metric, values]) =>"
+            "  import(address).then((format) => values.map((value) => format.formatValue(metric, value)))",
+            [address, describe_metric(metric), values],
+        )
+        assert [write_value(metric, value) for value in values] == written, metric.key
+
+
+def test_of_a_page_without_a_snapshot_nothing_is_shown() -> None:
+    assert first_number(METRICS["pnl"], None) == ("—", "", "", False)
+    assert describe_time(None) == ""
 
 
 def test_what_is_simulated_says_so(browser: Browser, proxy: Proxy) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.admin_session import LIST, AdminSession
+from tests.admin_session import LIST, AdminSession, as_text
 from tests.page_fixtures import Browser, Proxy, launch, wait_for_claim
 from tests.processes import Redis, Server
 
@@ -248,6 +248,8 @@ class Signs:
     change: str
     #: In the text alternative of a small chart of the same group.
     small: str
+    #: In the page as it comes, before any script has run.
+    first: str
     #: In the text alternative of the chart, in the newest row of the table, in the last line of the CSV.
     chart: str
     table: str
@@ -261,6 +263,7 @@ CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
         r"● \+[\d,.]+ \(simulated\)",
         r"^$|^[▲▼■] \S+ in (\d+ s|\d min)$",
         "simulated",
+        "is-simulated .*sim .*simulated",
         "in part simulated",
         "simulated .*portfolio: simulated",
         "source_portfolio=mock",
@@ -271,6 +274,7 @@ CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
         r"◆ DEGRADED \+125,000.00 \(fallback\)",
         "^$",
         "Open positions",
+        r"is-fallback .*fallback \+125,000.00 .*fallback",
         "in part .*missing",
         r"flawed \+125,000.00 \(fallback: missing\)",
         "pnl=125000.0 .*problems=.*pnl.*missing",
@@ -281,6 +285,7 @@ CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
         r"◐ DELAYED \+1,234.50 \(stale\)",
         "^$",
         "in part .*stale",
+        r"is-stale .*\+1,234.50 .*stale",
         "in part .*stale",
         r"flawed \+1,234.50 \(stale\)",
         "problems=.*pnl.*stale",
@@ -291,6 +296,7 @@ CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
         "◆ DEGRADED — ",
         "^$",
         "Open positions",
+        "is-missing .*— .*missing",
         "in part .*missing",
         r"flawed — \(missing\)",
         "pnl= .*problems=.*pnl.*missing",
@@ -301,6 +307,7 @@ CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
         "◆ DEGRADED — ",
         "^$",
         "Open positions",
+        "is-missing .*— .*missing",
         "in part .*invalid",
         r"flawed — \(invalid\)",
         "pnl= .*problems=.*pnl.*invalid",
@@ -311,6 +318,7 @@ CASES: dict[Callable[[World], AbstractContextManager[None]], Signs] = {
         "◆ DEGRADED — ",
         "^$",
         "in part .*unreachable",
+        "is-missing .*— .*missing",
         "in part .*unreachable",
         r"flawed — \(unreachable\)",
         "pnl= .*problems=.*pnl.*unreachable",
@@ -324,6 +332,13 @@ def assert_not_real(seen: dict[str, Any], icon: str, card: str, read: str, title
     assert re.search(read, seen["read"] + seen["state"], re.DOTALL), seen
     assert re.match(title, seen["title"]), seen["title"]
     assert seen["icon"] != icon
+
+
+def card_at_first(server: Server) -> str:
+    """The classes and texts of the card of profit and loss in the page as it comes."""
+    found = re.search(r'<article class="([^"]*)"\s+data-metric="pnl">(.*?)</article>', server.get("/")[1], re.DOTALL)
+    assert found
+    return f"{' '.join(found[1].split())} {as_text(found[2])}"
 
 
 @pytest.mark.parametrize("cause", CASES, ids=lambda cause: cause.__name__)
@@ -346,7 +361,9 @@ def test_what_is_not_real_never_looks_real(
         drawn = page.evaluate(DRAWN_SINCE, since)
         later = page.evaluate("window.look()")
         listed = page.evaluate(LISTED)
+        first = card_at_first(world.server)
     assert_not_real(seen, icon, signs.card, signs.read, signs.title)
+    assert re.search(signs.first, first), first
     for looked in (seen, later):
         assert re.search(signs.change, looked["change"]), looked["change"]
     assert drawn["real"] == 0

@@ -63,7 +63,7 @@ export class Card {
     const { length } = text;
     if (length !== this.value.textContent?.length) {
       this.element.classList.toggle("is-long", length > (this.isLarge ? LONG_BESIDE_FIGURES : LONG));
-      this.value.style.setProperty("--length", String(length));
+      this.value.dataset.length = String(length);
     }
     setText(this.value, text);
   }

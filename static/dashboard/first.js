@@ -1,17 +1,35 @@
-/** The first numbers: those that came with the page, before the modules are here that keep them alive. */
+/**
+ * What stands between the page and its first picture, and no more: the colours that the reader chose, and a wall's size
+ * of type (what may be chosen says preferences.js). The numbers are in the page already. When they stand on the screen
+ * this brings the rest: 40 modules that are asked for at the same time would double the wait for them.
+ */
 
-import { Cards } from "./cards.js";
-import { readCatalogue } from "./catalogue.js";
-import { isKept } from "./kept.js";
-import { Preferences, openStorage } from "./preferences.js";
+/** Milliseconds after which a tab that nobody sees, and so draws nothing, has the rest, too. */
+const BRING_WITHIN = 500;
 
-export const catalogue = readCatalogue(document);
-export const preferences = new Preferences(catalogue, openStorage(), new URLSearchParams(location.search));
-export const cards = new Cards(document, catalogue.metrics);
+function showWishes() {
+  const address = new URLSearchParams(location.search);
+  /** @type {Record<string, string>} */
+  let kept = {};
+  try {
+    kept = JSON.parse(window.localStorage.getItem("quantum-trader-dashboard") ?? "{}") ?? {};
+  } catch {
+    // The browser forbids it, or nothing readable is kept there: the defaults do.
+  }
+  const { dataset } = document.documentElement;
+  for (const name of ["theme", "profit"]) dataset[name] = address.get(name) ?? kept[name] ?? "";
+  if (["1", "true", "yes"].includes(address.get("kiosk") ?? "")) dataset.kiosk = "";
+}
 
-// Rendering waits for this module: neither the theme nor the kiosk's size of type ever flashes.
-const { dataset } = document.documentElement;
-[dataset.theme, dataset.profit] = [preferences.theme, preferences.profit];
-if (preferences.isKiosk) dataset.kiosk = "";
-// Grey, and CONNECTING, until page.js knows their age; what a kept page brought is older than what it kept beside it.
-if (catalogue.latest && !isKept(document)) cards.show(catalogue.latest, catalogue.served);
+function bringRest() {
+  const rest = document.querySelector("#rest");
+  if (!(rest instanceof HTMLTemplateElement)) return;
+  document.head.append(rest.content);
+  rest.remove();
+}
+
+showWishes();
+document.addEventListener("DOMContentLoaded", () => {
+  setTimeout(bringRest, BRING_WITHIN);
+  requestAnimationFrame(() => setTimeout(bringRest));
+});

@@ -1,16 +1,17 @@
 /** The page: brings the connection, the state of the numbers, the cards and what lies behind them together. */
 
+import { Cards } from "./cards.js";
+import { readCatalogue } from "./catalogue.js";
 import { LocalClock, ServerClock, pageArrival } from "./clock.js";
 import { LiveConnection } from "./connection.js";
 import { bindControls, keepAwake } from "./controls.js";
 import { browserEnvironment } from "./environment.js";
-import { cards, catalogue, preferences } from "./first.js";
 import { describeStep, formatTime, formatValue, zoneName } from "./format.js";
 import { Freshness } from "./freshness.js";
 import { HealthWatch } from "./health.js";
 import { Indicator } from "./indicator.js";
 import { KeptSnapshot, isKept } from "./kept.js";
-import { openStorage } from "./preferences.js";
+import { Preferences, openStorage } from "./preferences.js";
 import { Retrospect } from "./retrospect.js";
 import { findFaults, kindOf, simulatedGroups, staleGroups } from "./snapshot.js";
 import { computeState } from "./state.js";
@@ -25,6 +26,7 @@ const FROZEN_AFTER_S = 3;
 /** Seconds for which it is said beside the state that the publisher's clock was set. */
 const CLOCK_NOTE_FOR = 60;
 
+const catalogue = readCatalogue(document);
 const kept = new KeptSnapshot(openStorage(), window);
 if (isKept(document)) kept.recall(catalogue);
 const { metrics } = catalogue;
@@ -42,11 +44,11 @@ function nameOfPresent(state) {
 }
 
 class Page {
-  preferences = preferences;
+  preferences = new Preferences(catalogue, openStorage(), new URLSearchParams(location.search));
   local = new LocalClock();
   clock = new ServerClock();
   freshness = new Freshness(this.clock);
-  cards = cards;
+  cards = new Cards(document, metrics);
   indicator = new Indicator(document);
   connection = new LiveConnection({
     url: `${catalogue.base}live`,

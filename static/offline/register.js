@@ -3,6 +3,9 @@
 /** Milliseconds between two looks whether the server is back, and within which it must answer. */
 const LOOK_EVERY = 5_000;
 
+/** Milliseconds in which the page's modules, and its charts after them, are mostly here. */
+const REGISTER_AFTER = 1_000;
+
 /** A kept page is of another time, and maybe of another version: show the server's, also where that is a refusal. */
 async function giveWay() {
   try {
@@ -22,7 +25,7 @@ if (document.documentElement.hasAttribute("data-kept")) {
 const { trustedTypes } = /** @type {any} */ (window); // not everywhere
 const trusted = trustedTypes?.createPolicy("offline", { createScriptURL: () => "/service-worker.js" });
 // Not before the page has what it needs; and without (no HTTPS, storage refused) it is a page like any other.
-window.addEventListener("load", () => {
+setTimeout(() => {
   const worker = trusted?.createScriptURL("") ?? "/service-worker.js";
   navigator.serviceWorker?.register(worker, { updateViaCache: "none" }).catch(() => {});
-});
+}, REGISTER_AFTER);

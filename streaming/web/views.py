@@ -14,6 +14,7 @@ from access.viewer import RefusedError, Scope, Viewer
 from metrics.ranges import RANGES
 from streaming.health import Report, report_health
 from streaming.web.admission import admits, admits_people, find_viewer
+from streaming.web.first_numbers import describe_time, with_first_numbers
 from streaming.web.page import PREFERENCES, describe_page, page_groups, page_modules
 from streaming.web.provide import runtime_of
 
@@ -26,10 +27,12 @@ async def dashboard(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     hub = runtime_of(request).hub
     age = None if hub.arrived_at is None else asyncio.get_running_loop().time() - hub.arrived_at
     base = f"{request.path}stream/"
+    page = describe_page(settings.STREAM_INTERVAL, hub.recent.latest, age, base=base, share=viewer.share)
     context = {
-        "groups": page_groups(viewer.share),
+        "groups": with_first_numbers(page_groups(viewer.share), page["latest"]),
+        "first_time": describe_time(page["latest"]),
         "base": base,
-        "page": describe_page(settings.STREAM_INTERVAL, hub.recent.latest, age, base=base, share=viewer.share),
+        "page": page,
         "link": viewer.name if viewer.share is not None else "",
         "may_share": viewer.may_share,
         "ranges": RANGES,
