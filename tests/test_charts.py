@@ -12,8 +12,14 @@ from tests.page_fixtures import Browser, Proxy, wait_for_claim
 from tests.processes import Server, wait_until
 from tests.varied_history import FALLBACK, GAP, STALE, fill_varied
 
-#: Remembers what is written on canvases, and in which font.
+#: Remembers what is written on canvases, and in which font; and how lines are dashed.
 WRITTEN = """
+window.dashes = new Set();
+const dash = CanvasRenderingContext2D.prototype.setLineDash;
+CanvasRenderingContext2D.prototype.setLineDash = function (parts) {
+  window.dashes.add(parts.join());
+  return dash.call(this, parts);
+};
 window.written = [];
 const write = CanvasRenderingContext2D.prototype.fillText;
 CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
@@ -117,6 +123,9 @@ def test_what_stood_in_for_values_is_drawn_in_no_line_of_real_ones(
     assert any(is_near(pixel, ACCENT) for pixel in colours(page, server, "accuracy", 3500, 2200))
     for older, newer in ((STALE[1] - 40, STALE[0] + 60), (FALLBACK[1] - 40, FALLBACK[0] + 60)):
         assert not [pixel for pixel in colours(page, server, "accuracy", older, newer) if is_near(pixel, ACCENT)]
+    # What is simulated is dashed, what stood in is dotted, and neither looks like the other on a fine screen.
+    dashes = set(page.evaluate("[...window.dashes]"))
+    assert {f"{5 * ratio},{3 * ratio}", f"{1.5 * ratio:g},{3 * ratio}"} <= dashes
 
 
 def test_the_range_is_that_of_real_values_and_says_the_true_extremes(browser: Browser, proxy: Proxy) -> None:

@@ -32,6 +32,8 @@ import { setText } from "./text.js";
 
 /** The places of the bands' edges among uPlot's series; no point of theirs is shown. */
 const [REAL_HIGH, REAL_LOW, SIMULATED_HIGH, SIMULATED_LOW] = [2, 3, 5, 6];
+/** Lines by their places, and how each is dashed, CSS pixels: uPlot takes them for the screen's, where they are dots. @type {[number, number[]][]} */
+const DASHES = [[4, [5, 3]], [7, [1.5, 3]]];
 const BAND_EDGES = [REAL_HIGH, REAL_LOW, SIMULATED_HIGH, SIMULATED_LOW];
 /** The axis of a window that is shorter tells seconds, and needs more room for each label. */
 const SECONDS_TOLD = 600;
@@ -70,11 +72,10 @@ export class Chart {
     const size = Math.round(11 * scale);
     const axis = { stroke: () => get("--ink-faint"), font: `${size}px system-ui, sans-serif`, ticks: { show: false } };
     const width = this.isLarge ? 1.8 : 1.4;
-    /** @param {string} colour  @param {number[]} [dash]  @returns {uPlot.Series} */
-    const line = (colour, dash) => ({
+    /** @param {string} colour  @returns {uPlot.Series} */
+    const line = (colour) => ({
       stroke: () => get(colour),
       width,
-      dash,
       spanGaps: false,
       points: {
         show: true,
@@ -122,7 +123,7 @@ export class Chart {
           values: (_, values, _axis, _space, step) => valueTicks(metric, values, step),
         },
       ],
-      series: [{}, real, edge, edge, line("--violet", [5, 3]), edge, edge, line("--delayed", [1.5, 3])],
+      series: [{}, real, edge, edge, line("--violet"), edge, edge, line("--delayed")],
       bands: [
         { series: [REAL_HIGH, REAL_LOW], fill: () => get("--accent-fill") },
         { series: [SIMULATED_HIGH, SIMULATED_LOW], fill: () => get("--violet-hatch") },
@@ -130,6 +131,7 @@ export class Chart {
       hooks: {
         drawClear: [
           (plot) => {
+            for (const [place, dash] of DASHES) plot.series[place].dash = dash.map((part) => part * devicePixelRatio);
             drawSimulated(plot, charts.timeline.simulated[metric.group] ?? [], get);
             labels = new Labels(plot, /** @type {any} */ (plot.data));
             if (charts.view.compared) drawCompared(plot, charts.view.compared, charts.timeline, metric, get, labels);
