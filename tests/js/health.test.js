@@ -44,3 +44,29 @@ test("one that is down says why, one that does not answer says nothing", async (
   await browser.advance(15_000);
   assert.equal(health.latest, null);
 });
+
+test("an answer to a question of other times is not told, and asked for again", async () => {
+  const { browser, health } = watch();
+  /** @type {(answer: any) => void} */ let reply = () => {};
+  browser.answer = () => new Promise((resolve) => (reply = resolve));
+  health.note(true);
+  const asked = health.ask();
+  void health.ask(); // one question at a time
+  health.note(false);
+  assert.equal(browser.requests, 1);
+  reply(answer("degraded", "Redis: no answer.")());
+  await asked;
+  assert.equal(health.latest, null);
+  browser.answer = answer("ok");
+  await browser.advance(5_000);
+  assert.equal(browser.requests, 2);
+});
+
+test("an answer that makes no sense is none", async () => {
+  const { browser, health } = watch();
+  for (const body of [{ status: 5, reasons: [] }, { status: "down" }, {}]) {
+    browser.answer = () => ({ ok: true, status: 200, json: async () => body });
+    await health.ask();
+    assert.equal(health.latest, null);
+  }
+});

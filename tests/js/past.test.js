@@ -173,6 +173,12 @@ test("a young history is shown at the width that it has, and says for how long t
   await settle();
   // The first bucket stands at its beginning, and is seen.
   assert.deepEqual(past.window, { from: 999_999, to: 1_000_060, isLoading: false, collecting: 57 });
+  const newborn = makePast();
+  newborn.browser.answer = answerWith({ step: null, snapshots: [], oldest: 1_000_003 });
+  newborn.tick();
+  newborn.past.load();
+  await settle();
+  assert.deepEqual(newborn.past.window, { from: 999_973, to: 1_000_003, isLoading: false, collecting: 0 }); // ten intervals
   browser.answer = answerWith({ step: 9, rows: [], oldest: 900_000 });
   past.load();
   await settle();

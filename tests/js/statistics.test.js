@@ -5,12 +5,12 @@ import { Compared } from "../../static/dashboard/compared.js";
 import { lonePoints } from "../../static/dashboard/lines.js";
 import { markersOf } from "../../static/dashboard/markers.js";
 import { RowStore } from "../../static/dashboard/rows.js";
-import { changeOf, changeToday, drawdownOf, startOfDay } from "../../static/dashboard/statistics.js";
+import { changeOf, changeToday, drawdownOf, heldSince, startOfDay } from "../../static/dashboard/statistics.js";
 import { makeTimeline } from "../../static/dashboard/timeline.js";
 import { withAlpha } from "../../static/dashboard/chart_colours.js";
 import { sourceName } from "../../static/dashboard/sources.js";
 import { snapshot } from "./browser.js";
-import { PNL } from "./metrics.js";
+import { PNL, REGIME } from "./metrics.js";
 
 const MOCK = { system: "host", ai: "mock", portfolio: "mock" };
 const REDIS = { system: "host", ai: "redis", portfolio: "redis" };
@@ -30,6 +30,42 @@ test("a change is told at once after a switch, from the first snapshot of the ne
   assert.deepEqual(changeOf(rows, PNL, 0, began), { change: 2, since: 1506, isSimulated: false });
   const other = { time: 1506, source: "simulated", values: { pnl: 10 } };
   assert.equal(changeOf(rows, PNL, 0, other), null);
+  assert.equal(changeOf(rows, PNL, 1508, began), null); // it is older than what is asked for
+});
+
+test("a bucket with a switch in it begins before the present source: the change is counted from the switch", () => {
+  const switched = [snapshot(1503, { pnl: 900, sources: MOCK }), snapshot(1506, { pnl: 10 }), snapshot(3030, { pnl: 15 })];
+  const { rows } = storeOf(switched, 1512);
+  const began = { time: 1506, source: "redis", values: { pnl: 10 } };
+  assert.deepEqual(changeOf(rows, PNL, 0, began), { change: 5, since: 1506, isSimulated: false });
+  assert.equal(changeOf(rows, PNL, 0)?.since, 0); // as far as the rows alone tell
+});
+
+test("no change is counted across a clock that was set", () => {
+  const { store, first } = withClockSet();
+  assert.deepEqual(changeOf(store.rows, PNL, 0), { change: 1, since: 93_603, isSimulated: false });
+  assert.deepEqual(changeToday(store.rows, PNL, 86_400, first), { change: 1, since: 93_603, isSimulated: false });
+});
+
+/** Two values before the publisher's clock was set ahead by an hour, two after; and the day's first. */
+function withClockSet() {
+  const store = storeOf([snapshot(90_000, { pnl: 10 }), snapshot(90_003, { pnl: 11 })]);
+  store.append(snapshot(93_603, { pnl: 12 }), 3600);
+  store.append(snapshot(93_606, { pnl: 13 }));
+  return { store, first: { time: 86_400, source: "redis", values: { pnl: 5 } } };
+}
+
+test("a day with a switch in it is counted from the switch", () => {
+  const { rows } = storeOf([snapshot(89_997, { pnl: 900, sources: MOCK }), snapshot(90_000, { pnl: 10 }), snapshot(90_003, { pnl: 12 })]);
+  const first = { time: 86_400, source: "redis", values: { pnl: 5 } };
+  const began = { time: 90_000, source: "redis", values: { pnl: 10 } };
+  assert.deepEqual(changeToday(rows, PNL, 86_400, first, began), { change: 2, since: 90_000, isSimulated: false });
+});
+
+test("a text that is the same on both sides of a gap has held, as far as is known", () => {
+  const store = new RowStore([REGIME], 1e6);
+  for (const [time, regime] of [[87, "bear"], [90, "bull"], [93, "bull"], [200, "bull"]]) store.append(snapshot(Number(time), { regime }));
+  assert.deepEqual(heldSince(store.rows, REGIME), { since: 90, isAtLeast: false, gaps: 1 });
 });
 
 test("today's change is counted from the day's first value, of the same source", () => {
@@ -38,7 +74,12 @@ test("today's change is counted from the day's first value, of the same source",
   assert.deepEqual(changeToday(rows, PNL, 86_400, first), { change: 7, since: 86_400, isSimulated: false });
   assert.deepEqual(changeToday(rows, PNL, 86_400, null), { change: 2, since: 90_000, isSimulated: false });
   assert.deepEqual(changeToday(rows, PNL, 86_400, { ...first, source: "simulated" }), { change: 2, since: 90_000, isSimulated: false });
+  const { TZ } = process.env;
+  process.env.TZ = "Asia/Tokyo";
   assert.equal(startOfDay(90_003, "utc"), 86_400);
+  assert.equal(startOfDay(90_003, "local"), 54_000);
+  if (TZ === undefined) delete process.env.TZ;
+  else process.env.TZ = TZ;
 });
 
 test("the fall from the peak is measured from the highest value, within buckets, too", () => {
