@@ -10,7 +10,7 @@ import pytest
 
 from tests.page_fixtures import Browser, Proxy, wait_for_claim
 from tests.processes import Server, wait_until
-from tests.varied_history import FALLBACK, GAP, STALE, fill_varied
+from tests.varied_history import FALLBACK, GAP, MISSING, SIMULATED, STALE, fill_varied
 
 #: Remembers what is written on canvases, and in which font; and how lines are dashed.
 WRITTEN = """
@@ -110,6 +110,11 @@ def is_near(pixel: tuple[int, ...], colour: tuple[int, int, int]) -> bool:
     return pixel[3] > 200 and all(abs(a - b) < 40 for a, b in zip(pixel[:3], colour, strict=True))
 
 
+def is_band(pixel: tuple[int, ...]) -> bool:
+    """Whether it is of the accent's translucent fill, 12 % of it: what is translucent has few shades left."""
+    return 25 < pixel[3] < 40 and all(abs(a - b) < 30 for a, b in zip(pixel[:3], ACCENT, strict=True))
+
+
 def label(page: Any, metric: str) -> str:
     text: str = page.locator(f"figure[data-metric={metric}] .plot").get_attribute("aria-label")
     return text
@@ -123,6 +128,10 @@ def test_what_stood_in_for_values_is_drawn_in_no_line_of_real_ones(
     assert any(is_near(pixel, ACCENT) for pixel in colours(page, server, "accuracy", 3500, 2200))
     for older, newer in ((STALE[1] - 40, STALE[0] + 60), (FALLBACK[1] - 40, FALLBACK[0] + 60)):
         assert not [pixel for pixel in colours(page, server, "accuracy", older, newer) if is_near(pixel, ACCENT)]
+    # A bucket of several values has a band in the same colour, where they are real.
+    assert any(is_band(pixel) for pixel in colours(page, server, "latency", 3500, 2200))
+    for first, last in (STALE, FALLBACK, MISSING, GAP, SIMULATED):
+        assert not [pixel for pixel in colours(page, server, "latency", last - 40, first + 40) if is_band(pixel)]
     # What is simulated is dashed, what stood in is dotted, and neither looks like the other on a fine screen.
     dashes = set(page.evaluate("[...window.dashes]"))
     assert {f"{5 * ratio},{3 * ratio}", f"{1.5 * ratio:g},{3 * ratio}"} <= dashes

@@ -1,8 +1,9 @@
 """What is not real, or not of now, never looks real: each way of it really caused, and looked for all over the page.
 
 Ways: simulated, fallback, stale, missing, invalid, unreachable; a gap, a frozen tab, a paused page, no network. Places:
-card, change, range, chart, small charts, table, CSV, title, icon, what is read out. One page is enough for all of them.
-Bands, means and lanes are the same rows', whichever way they got there: tests/js/reality.test.js has each of them.
+the page as it comes, card, change, range, chart, small charts (there are no sparklines), table, CSV, title, icon, what
+is read out. One page is enough for all of them. Means and lanes are the same rows', whichever way they got there:
+tests/js/reality.test.js has each of them, tests/test_charts.py the bands as they are drawn.
 """
 
 import os
@@ -33,6 +34,12 @@ window.look = () => {
   });
   probe.remove();
   const card = document.querySelector(".card[data-metric=pnl]");
+  const changes = [...card.querySelectorAll(".change")];
+  // Whatever stands there, from a moment before: is it seen?
+  const [said] = changes.map(({ textContent }) => textContent);
+  changes[0].textContent = "1";
+  const hasRoomForChange = changes[0].checkVisibility();
+  changes[0].textContent = said;
   const isColoured = (element) => element.checkVisibility() && colours.includes(getComputedStyle(element).color);
   return {
     value: card.querySelector(".value").textContent,
@@ -46,12 +53,14 @@ window.look = () => {
       (name) => card.querySelector(`[data-figure=${name}]`).textContent),
     chart: card.querySelector(".plot").ariaLabel,
     small: document.querySelector("figure[data-metric=positions] .plot").ariaLabel,
-    change: [...card.querySelectorAll(".change")].filter((element) => element.checkVisibility())
-      .map(({ textContent }) => textContent).join(""),
+    change: changes.filter((element) => element.checkVisibility()).map(({ textContent }) => textContent).join(""),
+    hasRoomForChange,
     drawn: [...new Set([...document.querySelectorAll(".plot, .lane")].map((each) => getComputedStyle(each).filter))],
   };
 };
 """
+#: Beginnings of the classes of what is in the colours of profit and loss where all is real.
+COLOURED = '["value up", "change up", "up"]'
 #: How much the chart of profit and loss shows after a time: the colour of real lines in its pixels, the window's end.
 DRAWN_SINCE = """since => {
   const figure = document.querySelector("figure[data-metric=pnl]");
@@ -151,9 +160,12 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture
 def world(everything: World) -> World:
     """A page whose profit and loss is real, of now, and in colour."""
-    everything.write(pnl=1234.5, positions=3, exposure=0.5, risk=0.2, volatility=0.2)
     everything.redis.cli("DEL", "portfolio:updated_at")
-    wait_for(everything.page, "document.body.dataset.state === 'live' && window.look().value === '+1,234.50'")
+    for pnl, shown in ((1000, "+1,000.00"), (1234.5, "+1,234.50")):
+        everything.write(pnl=pnl, positions=3, exposure=0.5, risk=0.2, volatility=0.2)
+        wait_for(everything.page, "shown => document.body.dataset.state === 'live' && look().value === shown", shown)
+    # The number, its change and a figure beside it: whatever comes has three colours to lose.
+    wait_for(everything.page, f"({COLOURED}).every((part) => look().coloured.some((name) => name.startsWith(part)))")
     wait_for(everything.page, "window.look().figures[1] !== '—'")  # of one snapshot there is no range yet
     return everything
 
@@ -184,6 +196,7 @@ def test_what_is_real_and_of_now_looks_so(world: World) -> None:
 def simulated(world: World) -> Iterator[None]:
     world.switch("mock")
     yield
+    world.write(pnl=1000)  # what changes are counted from after a switch
     world.switch("redis")
 
 
@@ -366,6 +379,7 @@ def test_what_is_not_real_never_looks_real(
     assert re.search(signs.first, first), first
     for looked in (seen, later):
         assert re.search(signs.change, looked["change"]), looked["change"]
+        assert looked["hasRoomForChange"] == (cause is simulated)
     assert drawn["real"] == 0
     if cause is simulated:  # all figures of a card are of one source, and this one's past has two
         assert later["figures"][0] == "High, simulated"
