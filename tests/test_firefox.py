@@ -30,7 +30,9 @@ def firefox(tmp_path: Path) -> Iterator[Firefox]:
     firefox.close()
 
 
-def test_the_page_is_live_and_complains_of_nothing_in_firefox(firefox: Firefox, server: Server) -> None:
+def test_in_firefox_the_page_is_live_complains_of_nothing_and_opens_without_its_server(
+    firefox: Firefox, server: Server
+) -> None:
     firefox.open(f"{server.url}?range=5m&theme=dark")
     firefox.wait_for("document.body.dataset.state === 'live'")
     firefox.wait_for("document.querySelectorAll('.chart canvas').length === 11")
@@ -49,3 +51,9 @@ def test_the_page_is_live_and_complains_of_nothing_in_firefox(firefox: Firefox, 
     # The service worker has kept the page, for when there is no network.
     firefox.wait_for("navigator.serviceWorker.ready.then(() => caches.match('/')).then(Boolean)")
     assert firefox.complaints == []
+    firefox.open(server.url)
+    firefox.wait_for("!!navigator.serviceWorker.controller && document.body.dataset.state === 'live'")
+    server.stop()
+    firefox.evaluate("(setTimeout(() => location.reload()), true)")
+    firefox.wait_for("document.documentElement.hasAttribute('data-kept') && document.body.dataset.state !== 'live'")
+    firefox.wait_for("document.title.startsWith('↻ RECONNECTING ')")

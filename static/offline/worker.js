@@ -36,13 +36,14 @@ async function install() {
 async function activate() {
   const names = await caches.keys();
   await Promise.all(names.filter((name) => name !== release.name).map((name) => caches.delete(name)));
-  await worker.registration.navigationPreload?.enable(); // the page is asked for while this worker starts
+  // Where it is on, and the server away, Firefox shows its own error and asks no worker for what it kept.
+  await worker.registration.navigationPreload?.disable();
 }
 
 /** @param {any} event  @returns {Promise<Response>} */
 async function bringPage(event) {
   try {
-    const response = (await event.preloadResponse) ?? (await fetch(event.request));
+    const response = await fetch(event.request);
     if (AWAY.has(response.status)) return (await findKept(release.page)) ?? response;
     event.waitUntil(keepPage(response.clone()));
     return response;
