@@ -1,5 +1,6 @@
 """PostgreSQL, by DATABASE_URL alone, on a real server."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, LiteralString
 
@@ -101,6 +102,10 @@ def test_everything_works_on_postgresql_by_its_url_alone(postgresql: str, start_
     summary = server.get("/stream/history?step=1")[1]
     assert '"rows":[{' in summary
     assert '"from":"mock","to":"redis","by":"admin"' in summary
+    span = f"from={before[0]['timestamp']}&to={before[-1]['timestamp']}"
+    kept = json.loads(server.get(f"/stream/history?{span}")[1])["snapshots"]
+    assert [message["id"] for message in kept] == [message["id"] for message in before[:-1]]
+    assert len(server.get(f"/stream/history?{span}&format=csv")[1].splitlines()) == len(before)
     for query in ("", "?q=unreachable", "?problem=any", "?source_ai=mock"):
         assert admin.get(f"/admin/metrics/snapshotrecord/{query}")[0] == 200
     wait_until(lambda: server.health()["status"] == "ok")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from django.db.models import F, Max, Min, QuerySet
+from django.db.models import BigIntegerField, ExpressionWrapper, F, Max, Min, QuerySet
 
 from metrics.history.buckets import Row, summarise
 from metrics.history.csv_lines import BUCKET_COLUMNS, SNAPSHOT_COLUMNS, csv_head, csv_lines
@@ -26,8 +26,10 @@ def read_range(start: float, end: float, encode: Callable[[list[Snapshot]], str]
     if first is None:
         return iter(())
     records = SnapshotRecord.objects.filter(id__lte=last)
-    # An expression, which no index answers: that of the times would be read and sorted anew for each page.
-    records = records.annotate(time=F("time_ms") + 0).filter(time__gte=start_ms, time__lt=end_ms)
+    # An expression, which no index answers: that of the times would be read and sorted anew for each page. Its type is
+    # said, or Django takes it for one of 32 bits on PostgreSQL, to which any time of ours is out of range: no row.
+    time = ExpressionWrapper(F("time_ms") + 0, output_field=BigIntegerField())
+    records = records.annotate(time=time).filter(time__gte=start_ms, time__lt=end_ms)
     return read_pages(records, encode, after=first - 1)
 
 
