@@ -7,7 +7,9 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -26,6 +28,9 @@ RUDE = 2
 
 #: Called with the address, the message and what is wrong with its place, as it comes.
 Watch = Callable[[str, DecodedMessage, list[str]], None]
+#: What else is said to `websockets.connect`: whom to trust, from where to come.
+Options = Mapping[str, Any]
+NO_OPTIONS: Options = MappingProxyType({})
 
 
 def ignore(address: str, message: DecodedMessage, violations: list[str]) -> None:
@@ -42,8 +47,9 @@ class Roamer:
         *,
         stay_s: tuple[float, float] = STAY_S,
         watch: Watch = ignore,
+        options: Options = NO_OPTIONS,
     ) -> None:
-        """`addresses`: of the stream (ws://host/stream/live). `stay_s`: see STAY_S."""
+        """`addresses`: of the stream (ws://host/stream/live). `stay_s`: see STAY_S. `options`: see Options."""
         self.ledger = Ledger()
         self.connections = 0
         self.refused = 0
@@ -53,6 +59,7 @@ class Roamer:
         self._dice = dice
         self._stay_s = stay_s
         self._watch = watch
+        self._options = options
 
     async def run(self) -> None:
         """Connect, read, leave and come back until cancelled."""
@@ -66,6 +73,7 @@ class Roamer:
                     open_timeout=OPEN_S,
                     close_timeout=CLOSE_S,
                     ping_interval=None,
+                    **self._options,
                 ) as connection:
                     self.connections += 1
                     await self._read(connection, address)
@@ -112,11 +120,13 @@ class Crowd:
         seed: int | None = None,
         stay_s: tuple[float, float] = STAY_S,
         watch: Watch = ignore,
+        options: Options = NO_OPTIONS,
     ) -> None:
         """`count`: how many clients. `seed`: the same comings and goings as another time, as far as time allows."""
         dice = random.Random(seed)
         self.roamers = [
-            Roamer(addresses, random.Random(dice.random()), stay_s=stay_s, watch=watch) for _ in range(count)
+            Roamer(addresses, random.Random(dice.random()), stay_s=stay_s, watch=watch, options=options)
+            for _ in range(count)
         ]
         self._tasks: list[asyncio.Task[None]] = []
 

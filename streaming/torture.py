@@ -8,14 +8,14 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from streaming.contract import DecodedMessage
 from streaming.ledger import Comparison, Entry, Ledger, compare, read_entry
-from streaming.roamers import Crowd
+from streaming.roamers import NO_OPTIONS, Crowd
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,19 @@ class Verdict:
 
 
 async def torture(
-    addresses: Sequence[str], clients: int, seconds: float, *, patience_s: float = 60.0, seed: int | None = None
+    addresses: Sequence[str],
+    clients: int,
+    seconds: float,
+    *,
+    patience_s: float = 60.0,
+    seed: int | None = None,
+    headers: Mapping[str, str] = NO_OPTIONS,
 ) -> Verdict:
     """Let `clients` clients roam over the addresses for `seconds` seconds and judge what they received.
 
     Whoever calls it breaks things meanwhile, and stops in time: at the end each client must get what it lacks, and
-    history must have it, both within `patience_s` seconds. Raises ConnectionError where nothing was received at all.
+    history must have it, both within `patience_s` seconds. `headers`: a token's, where people have to log in. Raises
+    ConnectionError where nothing was received at all.
     """
     times: list[float] = []
 
@@ -42,7 +49,8 @@ async def torture(
         if isinstance(timestamp := message.get("timestamp"), int | float):
             times[:] = [min([timestamp, *times[:1]]), max([timestamp, *times[1:]])]
 
-    async with Crowd(addresses, clients, seed=seed, watch=note_time) as crowd:
+    options = {"additional_headers": headers}
+    async with Crowd(addresses, clients, seed=seed, watch=note_time, options=options) as crowd:
         await asyncio.sleep(seconds)
         if crowd.newest is None or not times:
             raise ConnectionError("no client received anything. Is the server running there?")
@@ -50,7 +58,7 @@ async def torture(
         ledgers = [roamer.ledger for roamer in crowd.roamers]
         connections = sum(roamer.connections for roamer in crowd.roamers)
     try:
-        rows = await read_history(addresses, times[0] - 1, times[1] + 1, ledgers, patience_s)
+        rows = await read_history(addresses, times[0] - 1, times[1] + 1, ledgers, patience_s, headers)
     except OSError as error:
         rows = None
         sentences.append(f"history cannot be read within {patience_s:g} s: {error}")
@@ -61,7 +69,12 @@ async def torture(
 
 
 async def read_history(
-    addresses: Sequence[str], start: float, end: float, ledgers: Sequence[Ledger], patience_s: float
+    addresses: Sequence[str],
+    start: float,
+    end: float,
+    ledgers: Sequence[Ledger],
+    patience_s: float,
+    headers: Mapping[str, str],
 ) -> list[Entry]:
     """What history keeps from the oldest to the newest id in the ledgers, which are in that time (Unix seconds).
 
@@ -79,7 +92,7 @@ async def read_history(
         number += 1
         problem: OSError | None = None
         try:
-            rows = await asyncio.to_thread(fetch_entries, f"{make_history_address(address)}?{query}")
+            rows = await asyncio.to_thread(fetch_entries, f"{make_history_address(address)}?{query}", headers)
         except OSError as error:
             problem = error
         if rows and max(row.id for row in rows) >= newest:
@@ -99,10 +112,11 @@ def make_history_address(stream: str) -> str:
     return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/").removesuffix("/live") + "/history", "", ""))
 
 
-def fetch_entries(url: str) -> list[Entry]:
+def fetch_entries(url: str, headers: Mapping[str, str]) -> list[Entry]:
     """The snapshots of a range of history (blocking). Raises OSError, for an answer that is none, too."""
     try:
-        with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - http or https, made above
+        request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 - http or https, made above
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
             answer: Any = json.load(response)
         return [read_entry(message) for message in answer["snapshots"]]
     except urllib.error.HTTPError as error:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -62,10 +63,15 @@ class Losing:
             listening.shutdown()
 
 
-def test_clients_that_hop_between_servers_lose_nothing(start_server: StartServer, redis: Redis) -> None:
-    servers = [start_server(kind, REDIS_URL=redis.url) for kind in ("daphne", "uvicorn")]
+def test_clients_that_hop_between_servers_lose_nothing(start_server: StartServer, redis: Redis, tmp_path: Path) -> None:
+    """With a token, as people have to log in."""
+    servers = [start_server(kind, REDIS_URL=redis.url, ACCESS="login") for kind in ("daphne", "uvicorn")]
     wait_until(lambda: all(server.health()["status"] == "ok" for server in servers))
-    result = manage("check_stream", *(server.url for server in servers), "--torture", "20", "--seconds", "4")
+    words = ["admin", "torture", "--scope", "stream", "--scope", "history", "--days", "1"]
+    token = tmp_path / "token"
+    token.write_text(manage("create_token", *words, **servers[0].environment).stdout)
+    words = ["--torture", "20", "--seconds", "4", "--token-file", str(token)]
+    result = manage("check_stream", *(server.url for server in servers), *words)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "The promise was kept: lost 0, not kept 0, doubled 0" in result.stdout
 

@@ -63,6 +63,11 @@ def read_token(file: str | None) -> str:
         raise CommandError(f"--token-file {file} cannot be read: {error}.") from None
 
 
+def make_headers(token: str) -> dict[str, str]:
+    """What shows `token`, where there is one."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 def explain_status(status: int) -> str:
     """What an answer means that opens no stream."""
     if status == 403:
@@ -131,10 +136,10 @@ class Command(BaseCommand):
         if options["messages"] < 1:
             raise CommandError("--messages must be at least 1.")
         addresses = [make_address(url) for url in options["urls"] or [DEFAULT]]
-        if options["torture"] is not None:
-            self.torture(addresses, options["torture"], options["seconds"])
-            return
         options["token"] = read_token(options["token_file"])
+        if options["torture"] is not None:
+            self.torture(addresses, options["torture"], options["seconds"], options["token"])
+            return
         for address in addresses:
             self.check_address(address, options)
 
@@ -163,7 +168,7 @@ class Command(BaseCommand):
             raise CommandError(f"{address}: {failed} of {options['messages']} messages break the contract (see above).")
         self.stdout.write(self.style.SUCCESS(f"{address}: {options['messages']} messages, contract kept."))
 
-    def torture(self, addresses: list[str], clients: int, seconds: float) -> None:
+    def torture(self, addresses: list[str], clients: int, seconds: float, token: str) -> None:
         """Let clients come and go, and say what came of it. Raises CommandError where anything was lost."""
         if not 1 <= clients <= MOST_CLIENTS or not 0 < seconds <= LONGEST_TORTURE_S:
             raise CommandError(
@@ -175,7 +180,7 @@ class Command(BaseCommand):
         )
         self.stdout.flush()
         try:
-            verdict = asyncio.run(torture(addresses, clients, seconds))
+            verdict = asyncio.run(torture(addresses, clients, seconds, headers=make_headers(token)))
         except ConnectionError as error:
             raise CommandError(f"{', '.join(addresses)}: {error}") from None
         self.show_verdict(verdict)
@@ -208,9 +213,7 @@ class Command(BaseCommand):
         before: DecodedMessage | None = None
         url, place = ask_for(name, address)
         # Past a proxy that does TLS the process is asked as that one would.
-        headers = {"X-Forwarded-Proto": "https"} if name is not None else {}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
+        headers = make_headers(token) | ({"X-Forwarded-Proto": "https"} if name is not None else {})
         async with connect(url, open_timeout=timeout_s or 10, additional_headers=headers, **place) as connection:
             for number in range(1, count + 1):
                 patience_s = timeout_s or patience_after(before)
