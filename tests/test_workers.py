@@ -1,5 +1,6 @@
 """Several workers at one port: they share the clients and one stream, are replaced when they end, and end together."""
 
+import asyncio
 import json
 import os
 import re
@@ -7,15 +8,19 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import uvicorn
+from twisted.internet import reactor
+from twisted.internet.protocol import Factory
 from websockets.exceptions import ConnectionClosed
 
+from streaming.servers.daphne_server import ACCEPTED, accept_few
 from streaming.servers.workers import Program, count_workers
 from tests.conftest import StartServer
 from tests.processes import ROOT, Redis, Server, wait_until
@@ -176,3 +181,52 @@ def test_a_socket_that_systemd_hands_on_is_served(tmp_path: Path, kind: str) -> 
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
         listening.close()
+
+
+@pytest.fixture
+def crowded() -> Iterator[socket.socket]:
+    """A socket that listens, with 40 connections that wait to be accepted."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=128))
+        listening.setblocking(False)
+        for _ in range(40):
+            stack.enter_context(socket.create_connection(listening.getsockname()))
+        yield listening
+
+
+def test_daphne_accepts_few_of_those_who_wait_in_a_turn_and_leaves_others_their_part(crowded: socket.socket) -> None:
+    factory = CountingFactory()
+    port = reactor.adoptStreamPort(crowded.fileno(), crowded.family, factory)
+    accept_few(port)
+    for turn in range(1, 11):
+        port.doRead()
+        assert factory.accepted == turn * ACCEPTED
+    port.stopListening()
+
+
+class CountingFactory(Factory):  # type: ignore[misc]  # it has no types
+    accepted = 0
+
+    def buildProtocol(self, addr: object) -> None:
+        """Count, and close."""
+        self.accepted += 1
+
+
+def test_the_loop_of_uvicorn_accepts_one_of_those_who_wait_in_a_turn(crowded: socket.socket) -> None:
+    turns: list[int] = [0]
+    accepted: list[int] = []
+
+    class Counting(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted.append(turns[0])
+
+    async def count() -> None:
+        server = await asyncio.get_running_loop().create_server(Counting, sock=crowded, backlog=4096)
+        while len(accepted) < 40:
+            turns[0] += 1
+            await asyncio.sleep(0)
+        server.close()
+
+    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+        runner.run(count())
+    assert len(set(accepted)) == 40

@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 #: Seconds in which all connections are checked for timeouts and pings that are due; in parts of so many, or, where
 #: there would be more of them, in so many parts.
 CHECK_ROUND_S, CHECK_PART, CHECK_PARTS = 5.0, 200, 50
+#: Connections accepted in a turn where others wait at the same socket. (uvloop, uvicorn's, accepts one.)
+ACCEPTED = 4
 
 
 class Server(daphne.server.Server):  # type: ignore[misc]  # it has no types
@@ -158,7 +160,9 @@ def run(
 
     def when_running() -> None:
         if listening is not None:  # Twisted makes a copy for itself
-            server.listen_success(reactor.adoptStreamPort(listening.fileno(), listening.family, server.http_factory))
+            port = reactor.adoptStreamPort(listening.fileno(), listening.family, server.http_factory)
+            accept_few(port)
+            server.listen_success(port)
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, begin_end)
@@ -196,6 +200,20 @@ def run(
     server.run()
     if server.abort_start:
         raise ServerError(failures.message or "Daphne could not start.")
+
+
+def accept_few(port: Any) -> None:
+    """Have `port` accept ACCEPTED connections in a turn at most, so that other processes get some of those that wait.
+
+    Twisted accepts 100, and more where more come: all clients that came at once went to whoever was awake first.
+    """
+    accept = port.doRead
+
+    def accept_some() -> None:
+        port.numberAccepts = ACCEPTED
+        accept()
+
+    port.doRead = accept_some
 
 
 class ListenFailures(logging.Filter):
