@@ -1,4 +1,7 @@
-"""Installs, installs again, upgrades, upgrades to what does not work; with SQLite, then scaled. About ten minutes."""
+"""Installs, installs again, upgrades, upgrades to what does not work; with SQLite, then scaled. About ten minutes.
+
+On each Debian that is known here, or those that are named: `python -m tests.deployment trixie`.
+"""
 
 import os
 import shutil
@@ -7,9 +10,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
-from tests.deployment.debian import Debian
+from tests.deployment.debian import SUITES, Debian
 from tests.processes import ROOT
 
 FOLDER = ROOT / "build" / "deploy-test"
@@ -118,11 +122,11 @@ def main() -> None:
         sys.exit("This needs root, and on Debian: apt-get install debootstrap systemd-container")
     FOLDER.mkdir(parents=True, exist_ok=True)
     clone = Clone()
-    for options in ((), ("--scaled", "--workers", "2")):
-        debian = Debian(FOLDER, clone.folder)
+    for suite, options in product(sys.argv[1:] or SUITES, ((), ("--scaled", "--workers", "2"))):
+        debian = Debian(FOLDER, clone.folder, suite)
         debian.prepare()
         debian.boot()
-        say(f"{Path(SCRIPT).name} {' '.join(options)}")
+        say(f"{suite}: {Path(SCRIPT).name} {' '.join(options)}")
         try:
             Trial(debian, *options).run(clone)
         finally:

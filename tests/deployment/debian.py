@@ -12,7 +12,8 @@ import psutil
 
 from tests.processes import ROOT
 
-SUITE = "bookworm"
+#: Debian's releases, each with the version of its Python.
+SUITES = {"bookworm": "3.11", "trixie": "3.13"}
 PACKAGES = "systemd-sysv dbus procps python3 python3-venv ca-certificates nginx-light postgresql redis-server git"
 #: While packages are installed nothing is started: this is no machine yet.
 NOT_YET = "#!/bin/sh\nexit 101\n"
@@ -23,10 +24,13 @@ WHEELS = "/wheels"
 class Debian:
     """A container's life."""
 
-    def __init__(self, folder: Path, code: Path) -> None:
-        """`folder`: where all of it is kept, for the next time too. `code`: the clone, seen there as /srv/dashboard."""
-        self._base, self._root, self._wheels = folder / "base", folder / "root", folder / "wheels"
-        self._code = code
+    def __init__(self, folder: Path, code: Path, suite: str) -> None:
+        """`folder`: where all of it is kept, for the next time too. `code`: the clone, seen there as /srv/dashboard.
+
+        `suite`: one of SUITES.
+        """
+        self._base, self._root, self._wheels = (folder / f"{name}-{suite}" for name in ("base", "root", "wheels"))
+        self._code, self._suite = code, suite
         self._container: subprocess.Popen[bytes] | None = None
         self._init: int | None = None
 
@@ -34,7 +38,7 @@ class Debian:
         """Make the system, unless that was done before."""
         if not (self._base / "prepared").exists():
             shutil.rmtree(self._base, ignore_errors=True)
-            subprocess.run(["debootstrap", "--variant=minbase", SUITE, str(self._base)], check=True)
+            subprocess.run(["debootstrap", "--variant=minbase", self._suite, str(self._base)], check=True)
             policy = self._base / "usr/sbin/policy-rc.d"
             policy.write_text(NOT_YET)
             policy.chmod(0o755)
@@ -44,10 +48,11 @@ class Debian:
             policy.unlink()
             (self._base / "prepared").touch()
         self._wheels.mkdir(exist_ok=True)
-        download = ["python3", "-m", "pip", "download", "-q", "--require-hashes", "-d", str(self._wheels)]
-        subprocess.run([*download, "-r", str(ROOT / "requirements.lock")], check=True)
-        # Debian's Python 3.11.2 needs one more than the newer ones do.
-        subprocess.run([*download[:5], "--no-deps", "-d", str(self._wheels), "async-timeout==5.0.1"], check=True)
+        download = ["python3", "-m", "pip", "download", "-q", "--only-binary=:all:", "-d", str(self._wheels)]
+        download += ["--python-version", SUITES[self._suite]]
+        subprocess.run([*download, "--require-hashes", "-r", str(ROOT / "requirements.lock")], check=True)
+        if self._suite == "bookworm":  # its Python 3.11.2 needs one more than the newer ones do
+            subprocess.run([*download, "--no-deps", "async-timeout==5.0.1"], check=True)
 
     def boot(self) -> None:
         """Begin with a fresh copy, and wait until systemd has started all."""
