@@ -3,10 +3,11 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.programs import listens
 from tests.processes import ROOT, Process, free_port, need, wait_until
 
 CONFIGURATION = ROOT / "deploy" / "nginx"
@@ -17,7 +18,7 @@ worker_processes 1;
 worker_shutdown_timeout 2s;
 pid {folder}/nginx.pid;
 error_log {folder}/nginx-error.log warn;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 4096; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/body;
@@ -31,15 +32,28 @@ http {{
 """
 
 
-class DeployedNginx(Process):
-    """nginx in front of a server at `backend`; with TLS where there is a certificate and its key."""
+def listens(port: int) -> bool:
+    """Whether somebody does, here."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    def __init__(self, folder: Path, backend: int, certificate: Path | None = None, key: Path | None = None) -> None:
+
+class DeployedNginx(Process):
+    """nginx in front of servers; with TLS where there is a certificate and its key."""
+
+    def __init__(
+        self, folder: Path, backends: Sequence[int], certificate: Path | None = None, key: Path | None = None
+    ) -> None:
+        """`backends`: where the servers listen."""
         found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
         self._program = need(found or "/usr/sbin/nginx", "nginx")
         self.port, self.plain_port = free_port(), free_port()
+        server = re.search(
+            r"^ +server 127\.0\.0\.1:8000 .*\n", (CONFIGURATION / "upstream.conf").read_text(), re.MULTILINE
+        )
+        assert server
         places = {
-            "127.0.0.1:8000": f"127.0.0.1:{backend}",
+            server[0]: "".join(server[0].replace("8000", str(backend)) for backend in backends),
             "/etc/nginx/quantum-dashboard/locations.conf": f"{CONFIGURATION}/locations.conf",
             "/etc/letsencrypt/live/dashboard.example/fullchain.pem": f"{certificate}",
             "/etc/letsencrypt/live/dashboard.example/privkey.pem": f"{key}",
@@ -59,6 +73,11 @@ class DeployedNginx(Process):
         user = "user root;" if os.geteuid() == 0 else ""
         self.configuration.write_text(FRAME.format(folder=folder, user=user))
         super().__init__([self._program, "-c", str(self.configuration), "-p", str(folder)], folder / "nginx.log")
+
+    @property
+    def stream(self) -> str:
+        """The stream's address, without TLS."""
+        return f"ws://127.0.0.1:{self.port}/stream/live"
 
     def check(self) -> str:
         """What `nginx -t` says; raises CalledProcessError where it complains."""

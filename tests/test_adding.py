@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +13,8 @@ import pytest
 
 from tests.admin_session import AdminSession
 from tests.conftest import end
-from tests.processes import ROOT, UNMEASURED, Server, wait_until
-
-#: Coverage measures the project, not copies of it.
-WANTED = ("metrics", "access", "streaming", "quantum_dashboard", "static", "templates", "manage.py")
+from tests.processes import UNMEASURED, Server, wait_until
+from tests.releases import copy_project
 
 GROUP = '    ORDERS = "orders", "Orders", 0\n'
 METRICS = (
@@ -30,12 +27,7 @@ METRICS = (
 def server(tmp_path: Path) -> Server:
     """A server of a copy of the project; not started."""
     server = Server(tmp_path, "daphne", DEBUG="true", **UNMEASURED)
-    server.project = tmp_path / "project"
-    for name in WANTED:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, server.project / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, server.project)
+    server.project = copy_project(tmp_path / "project")
     return server
 
 

@@ -1,81 +1,16 @@
-"""The programs around the dashboard as processes of a test's own: PostgreSQL, nginx."""
+"""PostgreSQL as a process of a test's own."""
 
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 import psycopg
 
-from tests.processes import Process, free_port, need, wait_until
-
-NGINX = """
-daemon off;
-{user}
-worker_processes 1;
-worker_shutdown_timeout 2s;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx-error.log warn;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    upstream dashboard {{
-        {upstreams}
-    }}
-    server {{
-        listen 127.0.0.1:{port} backlog=4096;
-        location / {{
-            proxy_pass http://dashboard;
-            proxy_http_version 1.1;
-            proxy_set_header Host $host;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection "upgrade";
-            proxy_connect_timeout 2s;
-            proxy_buffering off;
-        }}
-    }}
-}}
-"""
-
-
-class Nginx(Process):
-    """nginx in front of several servers, WebSockets included."""
-
-    def __init__(self, folder: Path, ports: Sequence[int]) -> None:
-        """`ports`: where the servers listen."""
-        found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-        program = need(found or "/usr/sbin/nginx", "nginx")
-        self.port = free_port()
-        configuration = folder / "nginx.conf"
-        upstreams = " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in ports)
-        user = "user root;" if os.geteuid() == 0 else ""
-        configuration.write_text(NGINX.format(folder=folder, port=self.port, upstreams=upstreams, user=user))
-        super().__init__([program, "-c", str(configuration), "-p", str(folder)], folder / "nginx.log")
-
-    def start(self) -> "Nginx":
-        """Start, and wait until it listens."""
-        self.spawn()
-        wait_until(lambda: listens(self.port), what="nginx listens")
-        return self
-
-    @property
-    def stream(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/stream/live"
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+from tests.processes import free_port, need, wait_until
 
 
 class PostgreSQL:

@@ -16,7 +16,8 @@ import redis as redis_client
 from streaming.ledger import Entry
 from tests.faults.clock import Clock
 from tests.faults.disk import find_folder, read_sqlite
-from tests.faults.programs import Nginx, PostgreSQL
+from tests.faults.programs import PostgreSQL
+from tests.nginx import DeployedNginx
 from tests.processes import Process, Redis, Server, run_manage, wait_until
 
 INTERVAL_S = 0.5
@@ -121,7 +122,7 @@ class Cluster(Stage):
         self.servers = [Server(folder, kind, **self.settings) for kind in kinds]
         for number, server in enumerate(self.servers):
             server.log = folder / f"server-{number}.log"
-        self.nginx = Nginx(folder, [server.port for server in self.servers])
+        self.nginx = DeployedNginx(folder, [server.port for server in self.servers])
         self.publishers: list[Process] = []
         self.spawned: dict[int, float] = {}
 
