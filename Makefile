@@ -8,7 +8,7 @@
 # make soak    runs one server for 30 minutes with clients that come and go
 # make simulate  draws 100,000 disasters and runs the stream through them (docs/simulation.md; SEED=…, SCHEDULES=…)
 # make fuzz    throws at each parser, and at both servers, what nobody has thought of, for minutes (docs/security.md)
-# make deploy-test  puts the dashboard on a Debian of its own, in a container: installs, upgrades, fails (docs/deploy.md)
+# make deploy-test  puts the dashboard on Debians of its own, in containers: installs, upgrades, fails (docs/deploy.md)
 # make hooks   has git run the quick checks before each commit, mypy before each push (CONTRIBUTING.md)
 
 PYTHON ?= python3
@@ -61,8 +61,10 @@ faults: .venv/installed-dev .env staticfiles/staticfiles.json
 	@.ci/install-tools
 	@$(BIN)/python -m tests.faults $(FAULTS_ARGS)
 
-deploy-test: .venv/installed-dev
+deploy-test: .venv/installed-dev .env staticfiles/staticfiles.json
+	@.ci/install-tools
 	@$(BIN)/python -m tests.deployment
+	@EXPORTED=1000000 $(BIN)/pytest -q -s --show-capture=no tests/test_nginx.py -k csv
 
 SCHEDULES ?= 100000
 simulate: .venv/installed-dev .env

@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
+from tests.deployment.authority import HOST, do, start_authority
 from tests.deployment.debian import SUITES, Debian
 from tests.processes import ROOT
 
@@ -116,19 +118,49 @@ class Trial:
         failed = self._debian.run("systemctl", "--failed", "--no-legend").stdout
         assert "quantum" not in failed, failed
 
+    def run_with_certificate(self) -> None:
+        """By its name, over TLS, with a certificate that is asked for, and renewed while it serves."""
+        start_authority(self._debian)
+        said = self.deploy(works=True, saying="3 messages, contract kept.")
+        assert f"wss://{HOST}/stream/live: 3 messages" in said
+        first = self.find_certificate()
+        say("  installed, with a certificate")
+        assert "certbot" not in self.deploy(works=True, saying="It runs.").replace("nginx-light certbot", "")
+        assert self.find_certificate() == first
+        say("  again: the certificate stays")
+        do(self._debian, "certbot", "renew", "--force-renewal", "--no-random-sleep-on-renew", "-q")
+        until = time.monotonic() + 20
+        while self.find_certificate() == first:
+            assert time.monotonic() < until
+            time.sleep(0.5)
+        say("  renewed, and served at once")
+
+    def find_certificate(self) -> str:
+        """What nginx shows, where it leads whoever comes without TLS."""
+        code = (
+            "import ssl, urllib.request as r\n"
+            f"assert r.urlopen('http://{HOST}/stream/health').url == 'https://{HOST}/stream/health'\n"
+            f"print(ssl.get_server_certificate(('{HOST}', 443)))"
+        )
+        return do(self._debian, "python3", "-c", code)
+
 
 def main() -> None:
     if os.geteuid() != 0 or not all(map(shutil.which, ("debootstrap", "systemd-nspawn"))):
         sys.exit("This needs root, and on Debian: apt-get install debootstrap systemd-container")
     FOLDER.mkdir(parents=True, exist_ok=True)
     clone = Clone()
-    for suite, options in product(sys.argv[1:] or SUITES, ((), ("--scaled", "--workers", "2"))):
+    for suite, options in product(sys.argv[1:] or SUITES, ((), ("--scaled", "--workers", "2"), ("--domain", HOST))):
         debian = Debian(FOLDER, clone.folder, suite)
         debian.prepare()
         debian.boot()
         say(f"{suite}: {Path(SCRIPT).name} {' '.join(options)}")
         try:
-            Trial(debian, *options).run(clone)
+            trial = Trial(debian, *options)
+            if "--domain" in options:
+                trial.run_with_certificate()
+            else:
+                trial.run(clone)
         finally:
             debian.end()
     say("All of it works.")

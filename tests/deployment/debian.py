@@ -14,7 +14,10 @@ from tests.processes import ROOT
 
 #: Debian's releases, each with the version of its Python.
 SUITES = {"bookworm": "3.11", "trixie": "3.13"}
-PACKAGES = "systemd-sysv dbus procps python3 python3-venv ca-certificates nginx-light postgresql redis-server git"
+PACKAGES = (
+    "systemd-sysv dbus procps python3 python3-venv ca-certificates nginx-light postgresql redis-server git "
+    "certbot openssl pebble"
+)
 #: While packages are installed nothing is started: this is no machine yet.
 NOT_YET = "#!/bin/sh\nexit 101\n"
 #: A place in which pip looks for packages, in the container.
