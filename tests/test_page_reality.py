@@ -54,6 +54,7 @@ window.look = () => {
     chart: card.querySelector(".plot").ariaLabel,
     small: document.querySelector("figure[data-metric=positions] .plot").ariaLabel,
     change: changes.filter((element) => element.checkVisibility()).map(({ textContent }) => textContent).join(""),
+    said,
     hasRoomForChange,
     drawn: [...new Set([...document.querySelectorAll(".plot, .lane")].map((each) => getComputedStyle(each).filter))],
   };
@@ -163,7 +164,7 @@ def world(everything: World) -> World:
     everything.redis.cli("DEL", "portfolio:updated_at")
     for pnl, shown in ((1000, "+1,000.00"), (1234.5, "+1,234.50")):
         everything.write(pnl=pnl, positions=3, exposure=0.5, risk=0.2, volatility=0.2)
-        wait_for(everything.page, "shown => document.body.dataset.state === 'live' && look().value === shown", shown)
+        wait_for(everything.page, "shown => document.body?.dataset.state === 'live' && look().value === shown", shown)
     # The number, its change and a figure beside it: whatever comes has three colours to lose.
     wait_for(everything.page, f"({COLOURED}).every((part) => look().coloured.some((name) => name.startsWith(part)))")
     wait_for(everything.page, "window.look().figures[1] !== '—'")  # of one snapshot there is no range yet
@@ -385,6 +386,7 @@ def test_what_is_not_real_never_looks_real(
         assert later["figures"][0] == "High, simulated"
         assert later["figures"][1] != figures[1]
     else:  # neither of the range's figures is of it
+        assert later["said"] == ""
         assert later["figures"][0] in {"High", "High, redis"}
         assert [later["figures"][at] for at in (1, 3)] == [figures[at] for at in (1, 3)]
     assert re.search(signs.table, listed["table"]), listed
