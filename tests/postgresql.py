@@ -1,5 +1,6 @@
 """A real PostgreSQL for tests, which can be stopped and started."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import psutil
+import psycopg
 
 from tests.processes import free_port, need
 
@@ -42,18 +44,47 @@ class Postgresql:
         self._run("pg_ctl", "-D", f"{self._folder}/data", "-o", options, "-l", f"{self._folder}/log", "-w", "start")
         return self
 
-    def stop(self) -> None:
-        """Stop at once, as a crash does."""
-        self._run("pg_ctl", "-D", f"{self._folder}/data", "-m", "immediate", "-w", "stop")
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop at once, as a crash does; or "fast", as an administrator does."""
+        self._run("pg_ctl", "-D", f"{self._folder}/data", "-m", mode, "-w", "stop")
+
+    def _find_processes(self) -> list[psutil.Process]:
+        """The server and all processes of its sessions; none where it does not run."""
+        try:
+            parent = psutil.Process(int((self._folder / "data/postmaster.pid").read_text().split()[0]))
+            return [parent, *parent.children(recursive=True)]
+        except (OSError, psutil.NoSuchProcess):
+            return []
 
     def signal_all(self, number: signal.Signals) -> None:
-        """Send a signal to the server and all processes of its sessions: SIGSTOP makes it hang."""
-        postmaster = psutil.Process(int((self._folder / "data/postmaster.pid").read_text().split()[0]))
-        for process in (postmaster, *postmaster.children(recursive=True)):
-            process.send_signal(number)
+        """Send a signal to all of it: SIGSTOP makes it hang, with its connections open."""
+        for process in self._find_processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def hang(self) -> None:
+        """Nothing of it runs any more; connections stay open."""
+        self.signal_all(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After `hang`."""
+        self.signal_all(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it the hard way, sessions included."""
+        processes = self._find_processes()
+        self.signal_all(signal.SIGKILL)
+        psutil.wait_procs(processes, 15)
+
+    def terminate_connections(self) -> None:
+        """As an administrator would."""
+        with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
 
     def remove(self) -> None:
-        """Stop, if it runs, and leave nothing."""
-        if (self._folder / "data/postmaster.pid").exists():
-            self.stop()
+        """End it, whatever state it is in, and leave nothing."""
+        self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)

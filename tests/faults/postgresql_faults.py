@@ -9,7 +9,7 @@ from tests.faults.trial import Fault
 
 async def stop(stage: Cluster, seconds: float) -> None:
     """Shut down, and back after a while."""
-    await asyncio.to_thread(stage.postgresql.stop)
+    await asyncio.to_thread(stage.postgresql.stop, "fast")
     await asyncio.sleep(seconds)
     await asyncio.to_thread(stage.postgresql.start)
 
@@ -36,7 +36,7 @@ async def terminate(stage: Cluster) -> None:
 async def lose_leader_while_stopped(stage: Cluster) -> None:
     """What the killed publisher had not written yet is in Redis and in its journal only."""
     leader = await stage.have_leader_and_standby()
-    await asyncio.to_thread(stage.postgresql.stop)
+    await asyncio.to_thread(stage.postgresql.stop, "fast")
     await asyncio.sleep(3)
     leader.kill()
     stage.spawn_publisher(leader)

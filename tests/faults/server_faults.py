@@ -24,7 +24,7 @@ async def kill_all(stage: Cluster) -> None:
 
 async def kill_all_without_a_database(stage: Cluster) -> None:
     """Servers that just started know nothing, and cannot ask history."""
-    await asyncio.to_thread(stage.postgresql.stop)
+    await asyncio.to_thread(stage.postgresql.stop, "fast")
     try:
         for server in stage.servers:
             server.kill()

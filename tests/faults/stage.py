@@ -16,8 +16,8 @@ import redis as redis_client
 from streaming.ledger import Entry
 from tests.faults.clock import Clock
 from tests.faults.disk import find_folder, read_sqlite
-from tests.faults.programs import PostgreSQL
 from tests.nginx import DeployedNginx
+from tests.postgresql import Postgresql
 from tests.processes import Process, Redis, Server, run_manage, wait_until
 
 INTERVAL_S = 0.5
@@ -112,7 +112,7 @@ class Cluster(Stage):
         # What is in it survives a kill: `restarted with its data` means all of them.
         self.redis = Redis(folder, "--appendonly", "yes", "--appendfsync", "always")
         self.metrics_redis = Redis(folder)
-        self.postgresql = PostgreSQL()
+        self.postgresql = Postgresql()
         self.settings |= {
             "REDIS_URL": self.redis.url,
             "METRICS_REDIS_URL": self.metrics_redis.url,
