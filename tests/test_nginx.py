@@ -21,16 +21,17 @@ from websockets.exceptions import InvalidStatus
 
 from streaming.ledger import Entry, Ledger, compare
 from streaming.roamers import Crowd
+from streaming.servers import PING_TIMEOUT_S, ping_interval_s
 from tests.conftest import end
 from tests.deployed_site import NAME, Site
 from tests.filled_history import fill_postgresql
-from tests.nginx import DeployedNginx, listens
+from tests.nginx import CONFIGURATION, DeployedNginx, listens
 from tests.page_fixtures import Browser
 from tests.processes import need, wait_until
 from tests.releases import add_metric, make_release, set_version
 
 #: Snapshots in the long answer, 150 bytes each. `make deploy-test` has a million.
-EXPORTED = int(os.environ.get("EXPORTED", "100000"))
+EXPORTED = int(os.environ.get("EXPORTED", "50000"))
 #: Bytes a second that the browser takes of anything, and how much more memory the answer may take of any process.
 PACE, HELD = int(os.environ.get("PACE", "3000000")), 12_000_000
 #: How many follow the stream while it is upgraded, and from how many addresses: nginx allows 200 each.
@@ -54,6 +55,13 @@ def test_the_configuration_without_tls_is_right_too(tmp_path: Path) -> None:
     nginx.start()
     assert listens(nginx.port)
     end(nginx)
+
+
+def test_a_stream_without_a_word_is_ended_only_after_two_pings_did_not_come() -> None:
+    text = (CONFIGURATION / "locations.conf").read_text()
+    limits = re.findall(r"stream/live\$? \{.*?proxy_read_timeout (\d+)s;", text, re.DOTALL)
+    assert len(limits) == 2
+    assert all(int(limit) > 2 * ping_interval_s(3.0) + PING_TIMEOUT_S for limit in limits)
 
 
 def test_the_page_comes_over_tls_and_what_comes_without_is_sent_there(site: Site) -> None:
