@@ -38,8 +38,9 @@ class Debian:
         self._init: int | None = None
 
     def prepare(self) -> None:
-        """Make the system, unless that was done before."""
-        if not (self._base / "prepared").exists():
+        """Make the system, unless that was done before, with the same packages."""
+        prepared = self._base / "prepared"
+        if not prepared.exists() or prepared.read_text() != PACKAGES:
             shutil.rmtree(self._base, ignore_errors=True)
             subprocess.run(["debootstrap", "--variant=minbase", self._suite, str(self._base)], check=True)
             policy = self._base / "usr/sbin/policy-rc.d"
@@ -49,7 +50,7 @@ class Debian:
             shell = ["chroot", str(self._base), "env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", install]
             subprocess.run(shell, check=True)
             policy.unlink()
-            (self._base / "prepared").touch()
+            prepared.write_text(PACKAGES)
         self._wheels.mkdir(exist_ok=True)
         download = ["python3", "-m", "pip", "download", "-q", "--only-binary=:all:", "-d", str(self._wheels)]
         download += ["--python-version", SUITES[self._suite]]
