@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgresql import Postgresql
-from tests.processes import UNMEASURED, Process, Redis, Server, run_manage
+from tests.processes import MEASURED, Process, Redis, Server, run_manage
 
 #: A browser and its pages.
 pytest_plugins = ("tests.page_fixtures",)
@@ -40,7 +40,7 @@ def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database with the first staff user, to copy: making one takes as long as starting a server."""
     server = Server(tmp_path_factory.mktemp("prepared"), DJANGO_SUPERUSER_USERNAME="admin", DJANGO_SUPERUSER_EMAIL="")
     for words in (["migrate", "-v0"], ["createsuperuser", "--noinput", "-v0"]):
-        run_manage(*words, **{**UNMEASURED, **server.environment}).check_returncode()
+        run_manage(*words, **server.environment).check_returncode()
     return Path(server.environment["DATABASE_URL"].removeprefix("sqlite:///"))
 
 
@@ -48,14 +48,13 @@ def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start_server(tmp_path: Path, prepared_database: Path) -> Iterator[StartServer]:
     """Starts servers in this test's folder; each must end by SIGTERM, with exit code 0 and without a traceback.
 
-    Servers of one test share a database. One that was killed by the test is not asked how it ended. Their coverage is
-    not measured, but that of those that a module's tests share: there are hundreds of them.
+    Servers of one test share a database. One that was killed by the test is not asked how it ended.
     """
     shutil.copy(prepared_database, tmp_path)
     servers: list[Server] = []
 
     def start(kind: str = "daphne", **environment: str) -> Server:
-        servers.append(Server(tmp_path, kind, **{**UNMEASURED, **environment}))
+        servers.append(Server(tmp_path, kind, **environment))
         return servers[-1].start()
 
     yield start
@@ -91,7 +90,7 @@ def find_server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Pat
         if kind not in servers:
             folder = tmp_path_factory.mktemp(kind)
             shutil.copy(prepared_database, folder)
-            servers[kind] = Server(folder, kind).start()
+            servers[kind] = Server(folder, kind, **MEASURED).start()
         return servers[kind]
 
     yield find

@@ -21,7 +21,7 @@ from websockets.typing import Origin
 from tests.conftest import end
 from tests.nginx import DeployedNginx
 from tests.postgresql import Postgresql
-from tests.processes import UNMEASURED, Redis, Server, wait_until
+from tests.processes import Redis, Server, wait_until
 from tests.releases import make_release, turn_link
 
 NAME = "dashboard.example"
@@ -31,7 +31,7 @@ class DeployedServer(Server):
     """The dashboard's workers, from the release that the link `current` leads to when they start."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
-        super().__init__(folder, "uvicorn", **{**UNMEASURED, **environment})
+        super().__init__(folder, "uvicorn", **environment)
         self.project = folder / "current"
         self.command[:2] = [f"{self.project}/.venv/bin/python", f"{self.project}/manage.py"]
 

@@ -4,7 +4,7 @@ import psycopg
 from psycopg import sql
 
 from metrics.catalogue import CATALOGUE
-from tests.processes import UNMEASURED, run_manage
+from tests.processes import run_manage
 
 #: Snapshots in it: about 8 MB, more than the kernel's own buffers hold for one connection.
 STORED = 20_000
@@ -25,7 +25,7 @@ SnapshotRecord.objects.bulk_create(
 def fill_history(server_environment: dict[str, str]) -> None:
     """Put STORED snapshots into the server's database, one every 10 ms until a moment ago."""
     for words in (["migrate", "-v0"], ["shell", "-c", CODE]):
-        run_manage(*words, **{**UNMEASURED, **server_environment}).check_returncode()
+        run_manage(*words, **server_environment).check_returncode()
 
 
 def fill_postgresql(url: str, count: int, last_ms: int) -> None:

@@ -8,13 +8,13 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection
 
-from tests.processes import PASSWORD, UNMEASURED, Server, run_manage
+from tests.processes import PASSWORD, Server, run_manage
 
 
 def run_in_shell(server: Server, code: str) -> str:
     """Run Python in the server's environment, with the models of users at hand; what it printed."""
     code = f"from django.contrib.auth.models import Group, User\n{code}\n"
-    done = run_manage("shell", "-v0", text=code, **{**UNMEASURED, **server.environment})
+    done = run_manage("shell", "-v0", text=code, **server.environment)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -18,7 +18,7 @@ from access.models import RecordEntry
 from access.models.record_entry import Event
 from tests.admin_session import AdminSession
 from tests.conftest import end
-from tests.processes import PASSWORD, Server, wait_until
+from tests.processes import MEASURED, PASSWORD, Server, wait_until
 
 Entry = tuple[str, str, str, str]
 
@@ -27,7 +27,7 @@ Entry = tuple[str, str, str, str]
 def server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("record")
     shutil.copy(prepared_database, folder)
-    process = Server(folder, ACCESS="login", AUDIT_LOG=str(folder / "audit.jsonl")).start()
+    process = Server(folder, **MEASURED, ACCESS="login", AUDIT_LOG=str(folder / "audit.jsonl")).start()
     yield process
     end(process)
 

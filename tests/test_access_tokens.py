@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection
 
 from tests.admin_session import AdminSession
 from tests.conftest import StartServer, end
-from tests.processes import Redis, Server, run_manage, wait_until
+from tests.processes import MEASURED, Redis, Server, run_manage, wait_until
 
 #: Connections of one viewer.
 MOST = 8
@@ -37,7 +37,9 @@ def servers(
     """Two processes, one of each kind, that share a database and a Redis."""
     folder = tmp_path_factory.mktemp("login")
     shutil.copy(prepared_database, folder)
-    started = [Server(folder, kind, REDIS_URL=shared_redis.url, **LOGIN).start() for kind in ("daphne", "uvicorn")]
+    started = [
+        Server(folder, kind, REDIS_URL=shared_redis.url, **LOGIN, **MEASURED).start() for kind in ("daphne", "uvicorn")
+    ]
     yield started
     for server in started:
         end(server)

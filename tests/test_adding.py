@@ -13,7 +13,7 @@ import pytest
 
 from tests.admin_session import AdminSession
 from tests.conftest import end
-from tests.processes import UNMEASURED, Server, wait_until
+from tests.processes import Server, wait_until
 from tests.releases import copy_project
 
 GROUP = '    ORDERS = "orders", "Orders", 0\n'
@@ -26,7 +26,7 @@ METRICS = (
 @pytest.fixture
 def server(tmp_path: Path) -> Server:
     """A server of a copy of the project; not started."""
-    server = Server(tmp_path, "daphne", DEBUG="true", **UNMEASURED)
+    server = Server(tmp_path, "daphne", DEBUG="true")
     server.project = copy_project(tmp_path / "project")
     return server
 

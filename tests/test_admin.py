@@ -16,14 +16,14 @@ from metrics.catalogue import Group, SourceKind, metrics_of
 from metrics.models import DataSource
 from tests.admin_session import LIST, AdminSession, as_text
 from tests.conftest import end
-from tests.processes import PASSWORD, UNMEASURED, Server, run_manage, wait_until
+from tests.processes import MEASURED, PASSWORD, Server, run_manage, wait_until
 
 
 @pytest.fixture(scope="module")
 def admin_server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("admin")
     shutil.copy(prepared_database, folder)
-    server = Server(folder).start()
+    server = Server(folder, **MEASURED).start()
     yield server
     end(server)
 
@@ -41,7 +41,7 @@ def make_viewer(server: Server) -> None:
         f"u.set_password('{PASSWORD}'); u.save()\n"
         "u.user_permissions.set(Permission.objects.filter(codename__in=['view_datasource']))"
     )
-    run_manage("shell", "-c", code, **{**UNMEASURED, **server.environment}).check_returncode()
+    run_manage("shell", "-c", code, **server.environment).check_returncode()
 
 
 def test_there_is_one_row_per_group_with_the_first_choices(admin: AdminSession) -> None:

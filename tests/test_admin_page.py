@@ -20,7 +20,7 @@ from metrics.sources.asker import Asker
 from metrics.sources.mock import MockSource
 from tests.admin_session import LIST, as_text
 from tests.page_fixtures import Browser
-from tests.processes import PASSWORD, ROOT, Redis, Server, need, wait_until
+from tests.processes import MEASURED, PASSWORD, ROOT, Redis, Server, need, wait_until
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
@@ -51,7 +51,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 def server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path, redis: Redis) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("admin-page")
     shutil.copy(prepared_database, folder)
-    server = Server(folder, METRICS_REDIS_URL=redis.url, STREAM_INTERVAL="0.5").start()
+    server = Server(folder, METRICS_REDIS_URL=redis.url, STREAM_INTERVAL="0.5", **MEASURED).start()
     yield server
     server.stop()
 

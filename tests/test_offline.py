@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Error
 
 from tests.page_fixtures import Browser, Proxy, wait_for_claim
-from tests.processes import ROOT, UNMEASURED, Server, wait_until
+from tests.processes import ROOT, Server, wait_until
 
 #: What the page would look like that lies.
 LOOKS_LIVE = ("live", "delayed")
@@ -131,7 +131,7 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) 
     """The server of the next version: other files, under other names."""
     folder = tmp_path_factory.mktemp("upgraded")
     shutil.copy(prepared_database, folder)
-    server = Server(folder, STREAM_INTERVAL="0.5", **UNMEASURED)
+    server = Server(folder, STREAM_INTERVAL="0.5")
     server.project = folder / "project"
     for name in ("metrics", "access", "streaming", "quantum_dashboard", "static", "templates"):
         shutil.copytree(ROOT / name, server.project / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -10,7 +10,7 @@ import pytest
 from tests.admin_session import LIST, Visitor
 from tests.conftest import end
 from tests.people_at_work import close_of, make_code, make_users, read_secret, run_in_shell, watch
-from tests.processes import PASSWORD, Redis, Server
+from tests.processes import MEASURED, PASSWORD, Redis, Server
 
 SETTINGS = {"ACCESS": "login", "TRUSTED_PROXIES": "1"}
 NEW_PASSWORD = "quite-another-password-now"
@@ -21,7 +21,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) -
     folder = tmp_path_factory.mktemp("people")
     shutil.copy(prepared_database, folder)
     redis = Redis(folder).start()
-    started = [Server(folder, kind, REDIS_URL=redis.url, **SETTINGS).start() for kind in ("daphne", "uvicorn")]
+    started = [
+        Server(folder, kind, REDIS_URL=redis.url, **SETTINGS, **MEASURED).start() for kind in ("daphne", "uvicorn")
+    ]
     make_users(
         started[0],
         viewer="Viewer",

@@ -20,7 +20,7 @@ from websockets.sync.client import connect as open_socket
 from metrics.catalogue import CATALOGUE, METRICS, Group
 from tests.admin_session import AdminSession
 from tests.conftest import end
-from tests.processes import Redis, Server, wait_until
+from tests.processes import MEASURED, Redis, Server, wait_until
 from tests.test_access_tokens import close_of, manage
 
 VIEWERS = 1000
@@ -64,7 +64,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) -> I
     redis = Redis(folder).start()
     settings = {"REDIS_URL": redis.url, "LOG_LEVEL": "DEBUG", "STREAM_REPLAY": "5", "CONNECTIONS_PER_ADDRESS": "0"}
     servers = [
-        Server(folder, kind, ACCESS=access, **settings).start()
+        Server(folder, kind, ACCESS=access, **settings, **MEASURED).start()
         for kind, access in (("daphne", "open"), ("uvicorn", "login"))
     ]
     wait_until(lambda: len(history_of(servers[0], "/stream/history")["snapshots"]) > 12, 30)

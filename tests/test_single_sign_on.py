@@ -10,7 +10,7 @@ from tests.admin_session import Visitor
 from tests.conftest import end
 from tests.identity_provider import IdentityProvider
 from tests.people_at_work import run_in_shell
-from tests.processes import PASSWORD, Server
+from tests.processes import MEASURED, PASSWORD, Server
 
 SIGN_ON = "/account/oidc/sso/login/?process=login"
 
@@ -29,7 +29,7 @@ def server(
 ) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("sign-on")
     shutil.copy(prepared_database, folder)
-    server = Server(folder, ACCESS="login", TRUSTED_PROXIES="1", **provider.settings).start()
+    server = Server(folder, ACCESS="login", TRUSTED_PROXIES="1", **provider.settings, **MEASURED).start()
     yield server
     end(server)
     assert "Traceback" not in server.output

@@ -17,7 +17,7 @@ from websockets.exceptions import WebSocketException
 
 from streaming.management.addresses import describe_addresses
 from tests.conftest import StartServer, end
-from tests.processes import PASSWORD, ROOT, UNMEASURED, Process, Server, lock_exclusively, wait_until
+from tests.processes import PASSWORD, ROOT, Process, Server, lock_exclusively, wait_until
 from tests.test_slow_clients import StuckClient
 
 DEFAULT_SOURCES = {"system": "host", "ai": "mock", "portfolio": "mock"}
@@ -185,7 +185,7 @@ def copy_of_project(tmp_path: Path) -> Path:
 
 
 def test_runserver_streams_again_after_the_code_was_changed(tmp_path: Path, copy_of_project: Path) -> None:
-    server = Server(tmp_path, "runserver", DEBUG="true", **UNMEASURED)
+    server = Server(tmp_path, "runserver", DEBUG="true")
     server.project = copy_of_project
     server.start()
     try:

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from tests.processes import UNMEASURED, run_manage
+from tests.processes import run_manage
 
 #: Seconds before now: where which metrics of the group `ai` were not real, a gap, and a time of simulated values.
 STALE = (300, 500)
@@ -59,5 +59,5 @@ def fill_varied(server: Any) -> float:
     now = time.time()
     environment = {**server.environment, "VARIED_NOW": str(now)}
     for words in (["migrate", "-v0"], ["shell", "-c", CODE]):
-        run_manage(*words, **{**UNMEASURED, **environment}).check_returncode()
+        run_manage(*words, **environment).check_returncode()
     return now
