@@ -6,12 +6,17 @@ however long they take.
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 T = TypeVar("T")
+
+#: Those that were closed and may not have ended yet.
+_closed: "WeakSet[DaemonThread]" = WeakSet()
 
 
 class DaemonThread:
@@ -81,6 +86,23 @@ class DaemonThread:
         for answer in tuple(self._answers):
             set_exception(answer, self.make_farewell())
         self._calls.put(lambda: None)
+        _closed.add(self)
+
+    def join(self, within_s: float) -> None:
+        """Wait until the thread has ended; for `within_s` seconds at most (blocking)."""
+        if self._thread is not None:
+            self._thread.join(within_s)
+
+
+def join_closed(within_s: float) -> None:
+    """Wait until all that were closed have ended, for `within_s` seconds at most (blocking).
+
+    To be called before the process ends: a daemon that still closes its connection while Python takes itself apart can
+    make it crash.
+    """
+    deadline = time.monotonic() + within_s
+    for thread in tuple(_closed):
+        thread.join(max(deadline - time.monotonic(), 0.0))
 
 
 def set_result(answer: "asyncio.Future[T]", result: T) -> None:

@@ -15,6 +15,7 @@ from django.conf import settings
 from access.gate import Gate
 from access.mode import Mode
 from metrics.choice_reader import ChoiceReader
+from metrics.daemon_thread import join_closed
 from metrics.history.journal import Journal
 from metrics.history.reader import HistoryReader
 from metrics.history.store import DatabaseStore
@@ -48,6 +49,8 @@ WHO_MENDS = "systemd starts it anew, or the parent of several workers does; wher
 #: Ranges of history that are read at once for those who ask over HTTP (each may take some megabytes), and how many may
 #: wait for it.
 READ_AT_ONCE, READING_WAIT = 3, 40
+#: Seconds that the end waits for threads which were told to end; what hangs ends with the process.
+JOIN_S = 0.5
 #: Seconds after which work that fails counts as having run well: that failure is a new one.
 RAN_WELL_S = 60.0
 
@@ -245,3 +248,4 @@ class Runtime:
         self.history.close()
         self._publishers_history.close()
         self.link_gate.close()
+        join_closed(JOIN_S)

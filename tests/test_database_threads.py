@@ -13,6 +13,7 @@ from metrics import choice_reader
 from metrics.catalogue import Group, SourceKind
 from metrics.choice_reader import ChoiceReader, ReadChoices, read_choices
 from metrics.choices import DEFAULT_CHOICES, Choices, SourceChoice
+from metrics.daemon_thread import DaemonThread, join_closed
 from metrics.database_thread import DatabaseThread
 from metrics.history.reader import HistoryReader
 from metrics.inquiry import Inquiry
@@ -249,6 +250,32 @@ def test_work_is_done_in_order_in_one_daemon_thread_though_its_asker_left() -> N
 
     asyncio.run(run())
     assert done == [0, 1, 2]
+
+
+def test_the_end_waits_for_threads_that_were_closed_but_for_none_that_hangs() -> None:
+    hold, has_begun = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        has_begun.set()
+        hold.wait(20)
+
+    async def run() -> list[threading.Thread]:
+        idle, hanging = DaemonThread("idle"), DaemonThread("hanging")
+        threads = [await idle.ask(threading.current_thread), await hanging.ask(threading.current_thread)]
+        stuck = hanging.ask(hang)
+        has_begun.wait(20)
+        idle.close()
+        hanging.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            await stuck
+        join_closed(0.5)
+        return threads
+
+    ended, stays = asyncio.run(run())
+    assert (ended.is_alive(), stays.is_alive()) == (False, True)
+    hold.set()
+    stays.join(20)
+    assert not stays.is_alive()
 
 
 def test_who_waits_for_a_thread_that_is_closed_is_told_so() -> None:
