@@ -226,7 +226,10 @@ def test_no_membership_expires_under_a_client_that_stays(options: dict[str, int]
 # --- Daphne ---
 
 
-def test_daphne_checks_all_its_connections_in_a_round_but_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("count", "parts", "at_once"), [(1000, 5, 200), (20_000, 50, 400)])
+def test_daphne_checks_all_its_connections_in_a_round_but_few_at_once(
+    monkeypatch: pytest.MonkeyPatch, count: int, parts: int, at_once: int
+) -> None:
     class Protocol:
         checks = 0
 
@@ -235,13 +238,13 @@ def test_daphne_checks_all_its_connections_in_a_round_but_few_at_once(monkeypatc
 
     monkeypatch.setattr("streaming.servers.daphne_server.reactor.callLater", lambda *call: None)
     server = daphne_server.Server(application=None, endpoints=["tcp:0"])
-    protocols = [Protocol() for _ in range(1000)]
+    protocols = [Protocol() for _ in range(count)]
     server.connections = {protocol: {} for protocol in protocols}
     server.timeout_checker()
-    assert sum(protocol.checks for protocol in protocols) <= 1000 / daphne_server.CHECK_PARTS + 1
+    assert sum(protocol.checks for protocol in protocols) <= at_once
     gone = next(protocol for protocol in protocols if not protocol.checks)
     del server.connections[gone]
-    for _ in range(daphne_server.CHECK_PARTS - 1):
+    for _ in range(parts - 1):
         server.timeout_checker()
     assert {protocol.checks for protocol in protocols if protocol is not gone} == {1}
     assert gone.checks == 0
