@@ -19,13 +19,13 @@ from streaming.keeping.migrations import refuse_newer
 from streaming.keeping.new_file import written_beside
 from streaming.keeping.publishers import refuse_running
 from tests.conftest import StartServer
-from tests.processes import Redis, Server, wait_until
+from tests.processes import MEASURED, Redis, Server, wait_until
 from tests.test_commands import manage
 
 
 def manage_for(server: Server, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command with a server's settings."""
-    return manage(*words, **{**server.environment, **environment})
+    return manage(*words, **{**server.environment, **MEASURED, **environment})
 
 
 def done(answer: subprocess.CompletedProcess[str]) -> str:

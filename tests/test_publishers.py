@@ -15,13 +15,13 @@ from websockets.sync.client import ClientConnection
 from streaming.publishing.lease import RedisLease
 from streaming.publishing.redis_lease_store import RedisLeaseStore
 from tests.conftest import StartServer
-from tests.processes import Process, Redis, Server, run_manage, wait_until
+from tests.processes import MEASURED, Process, Redis, Server, run_manage, wait_until
 from tests.test_database_failures import ids_in
 from tests.test_resume import assert_chain
 
 
 def manage(server: Server, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return run_manage(*words, **{**server.environment, **environment})
+    return run_manage(*words, **{**server.environment, **MEASURED, **environment})
 
 
 def start_two(start_server: StartServer, redis: Redis) -> tuple[Server, Server]:
