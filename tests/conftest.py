@@ -45,11 +45,13 @@ def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start_server(tmp_path: Path, prepared_database: Path) -> Iterator[StartServer]:
+def start_server(request: pytest.FixtureRequest, tmp_path: Path, prepared_database: Path) -> Iterator[StartServer]:
     """Starts servers in this test's folder; each must end by SIGTERM, with exit code 0 and without a traceback.
 
     Servers of one test share a database. One that was killed by the test is not asked how it ended.
     """
+    for name in {"redis", "postgresql_server"} & set(request.fixturenames):
+        request.getfixturevalue(name)  # so that it ends after the servers that use it
     shutil.copy(prepared_database, tmp_path)
     servers: list[Server] = []
 

@@ -34,7 +34,7 @@ def test_in_firefox_the_page_is_live_complains_of_nothing_and_opens_without_its_
     firefox: Firefox, server: Server
 ) -> None:
     firefox.open(f"{server.url}?range=5m&theme=dark")
-    firefox.wait_for("document.body.dataset.state === 'live'")
+    firefox.wait_for("document.body?.dataset.state === 'live'")
     firefox.wait_for("document.querySelectorAll('.chart canvas').length === 11")
     firefox.wait_for("/min/.test(document.querySelector('figure.large .plot').ariaLabel)")
     assert firefox.evaluate("document.querySelectorAll('.card.is-simulated').length") == 9
@@ -52,8 +52,8 @@ def test_in_firefox_the_page_is_live_complains_of_nothing_and_opens_without_its_
     firefox.wait_for("navigator.serviceWorker.ready.then(() => caches.match('/')).then(Boolean)")
     assert firefox.complaints == []
     firefox.open(server.url)
-    firefox.wait_for("!!navigator.serviceWorker.controller && document.body.dataset.state === 'live'")
+    firefox.wait_for("!!navigator.serviceWorker.controller && document.body?.dataset.state === 'live'")
     server.stop()
     firefox.evaluate("(setTimeout(() => location.reload()), true)")
-    firefox.wait_for("document.documentElement.hasAttribute('data-kept') && document.body.dataset.state !== 'live'")
+    firefox.wait_for("document.documentElement.hasAttribute('data-kept') && document.body?.dataset.state !== 'live'")
     firefox.wait_for("document.title.startsWith('↻ RECONNECTING ')")
