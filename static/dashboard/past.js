@@ -29,7 +29,7 @@ import { Stretch } from "./stretch.js";
 
 /** Seconds after which history has what the stream missed. */
 const REFILL_AFTER_S = 3;
-/** History is asked for so many seconds more than the clock shows: ours may be behind the server's. */
+/** So many seconds the clock here may be behind the server's: history is asked for them, too, and what came of them is shown. */
 const CLOCK_SLACK_S = 1;
 /** A young history is drawn at least so many intervals wide. */
 const FEWEST_INTERVALS = 10;
@@ -111,7 +111,10 @@ export class Past {
 
   /** @returns {Window} the range; of a young history, what there is of it */
   get window() {
-    const to = this.#held?.at ?? this.now();
+    const now = this.now();
+    const newest = this.rows[this.rows.length - 1]?.time ?? now;
+    // What has just come is in it, although the time now, which is an estimate, may be a moment before that.
+    const to = this.#held?.at ?? (newest > now && newest - now < CLOCK_SLACK_S ? newest : now);
     const from = to - this.#shown.range;
     const isLoading = this.#isAwaited;
     // Where nothing was stored yet, what came live is all there is.

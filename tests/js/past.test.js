@@ -37,6 +37,16 @@ test("a day in a tab that nobody sees, or in which the table is shown, costs a r
   assert.equal(past.rows.at(-1)?.time, past.window.to);
 });
 
+test("what has just come is shown, although the clock is estimated a moment late; not what a clock set back has left", () => {
+  const { past, tick } = makePast();
+  tick(20);
+  const { now } = past;
+  past.now = () => now() - 0.02;
+  assert.equal(past.window.to, past.rows.at(-1)?.time);
+  past.now = () => now() - 60;
+  assert.equal(past.window.to, now() - 60);
+});
+
 test("a day of a paused page costs a range's memory, and what is shown stands still", () => {
   const { past, tick, times } = makePast();
   tick(200);
