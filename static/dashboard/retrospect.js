@@ -120,7 +120,9 @@ export class Retrospect {
     const { zone, range } = this.preferences;
     const midnight = startOfDay(this.now(), zone);
     if (midnight > anchors.midnight) anchors.lookUpDay(midnight);
-    const { view, rowStep, window } = past;
+    // In this order: the newest row ends where the window does, which the view's own must not end before.
+    const { window } = past;
+    const { view, rowStep } = past;
     const longest = Math.max(rowStep ?? 0, past.interval) * LONGEST_ROW;
     const zoomed = past.isZoomed ? { rows: past.rowsInView, window: view.window, longest: view.length * LONGEST_ROW } : null;
     this.cards.show({ rows: past.rowsUntilNow, window, range: range.label, longest, zone, began: anchors.began, today: anchors.today, zoomed });
