@@ -21,6 +21,7 @@ import { setText } from "./text.js";
  * @property {Timeline} timeline
  * @property {import("./past.js").Window} window
  * @property {import("./past.js").View} view
+ * @property {import("./snapshot.js").Snapshot|null} latest  What was last shown as the newest numbers.
  * @property {Metric[]} texts  The metrics that are texts: the first is a strip below the large chart.
  * @property {number} now  The publisher's clock, Unix seconds.
  * @property {{zone: "local"|"utc"}} preferences

@@ -23,6 +23,7 @@ export class Charts {
   /** @type {Timeline} */ timeline = { times: [], rows: [], breaks: [], gaps: [], switches: {}, steps: [], simulated: {} };
   /** @type {import("./past.js").Window} */ window = { from: 0, to: 1, isLoading: true, collecting: null };
   /** @type {View} */ view = { rows: [], step: null, length: 0, window: this.window, isZoomed: false, events: [], compared: null };
+  /** @type {import("./snapshot.js").Snapshot|null} */ latest = null;
   /** Somebody wants to see another stretch of time; null: the range. @type {(span: Span|null) => void} */ onZoom = () => {};
   /** Somebody wants to see a longer or a shorter one. @type {(factor: number, centre: number) => void} */ onScale = () => {};
   #colours = new Colours();
@@ -81,6 +82,7 @@ export class Charts {
 
   /** What was just shown as the newest numbers is part of what the charts say. @param {import("./snapshot.js").Snapshot} snapshot */
   include(snapshot) {
+    this.latest = snapshot;
     for (const chart of this.charts) chart.include(snapshot);
   }
 

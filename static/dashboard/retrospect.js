@@ -120,9 +120,9 @@ export class Retrospect {
     const { zone, range } = this.preferences;
     const midnight = startOfDay(this.now(), zone);
     if (midnight > anchors.midnight) anchors.lookUpDay(midnight);
-    // In this order: the newest row ends where the window does, which the view's own must not end before.
-    const { window } = past;
+    // Asked once: a window that is computed later would begin later, and not show what the cards tell of.
     const { view, rowStep } = past;
+    const window = past.isZoomed ? past.window : view.window;
     const longest = Math.max(rowStep ?? 0, past.interval) * LONGEST_ROW;
     const zoomed = past.isZoomed ? { rows: past.rowsInView, window: view.window, longest: view.length * LONGEST_ROW } : null;
     this.cards.show({ rows: past.rowsUntilNow, window, range: range.label, longest, zone, began: anchors.began, today: anchors.today, zoomed });

@@ -43,7 +43,7 @@ export function makeTimeline(rows, step, groups, until = Infinity) {
   let before = null;
   for (const row of rows) {
     const drawnUntil = timeline.times.at(-1) ?? -Infinity;
-    const at = row.time < until ? Math.min(row.time + length / 2, until) : row.time + length / 2;
+    const at = row.time <= until ? Math.min(row.time + length / 2, until) : row.time + length / 2;
     if (drawnUntil >= at) rewind(timeline, row.time, at - row.time);
     if (before) {
       const changed = groups.filter((group) => sourceName(before?.sources[group]) !== sourceName(row.sources[group]));

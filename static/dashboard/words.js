@@ -4,7 +4,7 @@ import { describeGap, formatDuration, formatTime, formatValue, unitOf } from "./
 import { plotted, standInOf } from "./lines.js";
 import { isInvented } from "./row.js";
 import { SIMULATED } from "./snapshot.js";
-import { originOf, rangeOf } from "./statistics.js";
+import { originOf, rangeOf, widened } from "./statistics.js";
 
 /** @typedef {import("./catalogue.js").Metric} Metric */
 /** @typedef {import("./row.js").Row} Row */
@@ -15,6 +15,7 @@ import { originOf, rangeOf } from "./statistics.js";
  * @property {Timeline} timeline
  * @property {import("./past.js").Window} window
  * @property {import("./past.js").View} view
+ * @property {import("./snapshot.js").Snapshot|null} latest  What was last shown as the newest numbers.
  * @property {{zone: "local"|"utc"}} preferences
  */
 
@@ -30,11 +31,14 @@ function shownRows({ timeline, window }) {
 
 /** @typedef {import("./statistics.js").Range} Range */
 
-/** The window's true lowest and highest. @param {Shared} charts  @param {Metric} metric  @returns {Range|null} */
+/** The window's true lowest and highest: the newest number never lies outside of them. @param {Shared} charts  @param {Metric} metric  @returns {Range|null} */
 export function rangeShown(charts, metric) {
   if (charts.window.isLoading) return null;
   const rows = shownRows(charts);
-  return rangeOf(rows, metric, { from: -Infinity, to: Infinity }, charts.view.isZoomed || !rows.length ? null : originOf(rows[rows.length - 1], metric));
+  const { latest, view } = charts;
+  const isLive = !view.isZoomed && rows.length > 0;
+  const range = rangeOf(rows, metric, { from: -Infinity, to: Infinity }, isLive ? originOf(rows[rows.length - 1], metric) : null);
+  return isLive && latest ? widened(range, latest, metric) : range;
 }
 
 /**
