@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 
 from metrics.group import Group
 from metrics.thresholds import NO_THRESHOLDS, Thresholds
@@ -122,11 +123,19 @@ class Metric:
         """
         if value is None:
             return "—"
-        if self.type is float and isinstance(value, float):
-            scale, sign = (100, " %") if self.is_percent else (1, "")
-            return f"{value * scale:,.{self.decimals_for_people}f}{sign or self._unit_behind(with_unit, currency)}"
+        if self.type is float and isinstance(value, float) and abs(value) <= LARGEST_NUMBER:
+            sign = " %" if self.is_percent else self._unit_behind(with_unit, currency)
+            return f"{self.round_for_people(value):,f}{sign}"
         is_whole = isinstance(value, int) and self.type is int and abs(value) <= LARGEST_INTEGER
         return (f"{value:,}" if is_whole else str(value)) + self._unit_behind(with_unit, currency)
+
+    def round_for_people(self, value: float) -> Decimal:
+        """`value` with as many decimals as people see, in percent where they read it so.
+
+        As browsers round: what is written, and halves away from zero. Never a negative zero.
+        """
+        number = Decimal(repr(value * 100 if self.is_percent else value))
+        return number.quantize(Decimal(1).scaleb(-self.decimals_for_people), ROUND_HALF_UP) + 0
 
     def _unit_behind(self, with_unit: bool, currency: str) -> str:
         unit = {"currency": currency, "ratio": ""}.get(self.unit, self.unit)

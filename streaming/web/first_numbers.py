@@ -6,7 +6,6 @@ grey and of the time that stands above them, until the page knows how old they a
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -58,13 +57,12 @@ def is_from(metric: Metric, message: Message, kind: SourceKind) -> bool:
 
 
 def write_value(metric: Metric, value: Value) -> str:
-    """`value` as `formatValue` of format.js writes it: halves away from zero, and a minus as wide as a plus."""
+    """`value` as `formatValue` of format.js writes it, with a minus as wide as a plus."""
     if value is None:
         return "—"
     if isinstance(value, str):
         return value
-    number = Decimal(repr(value * 100 if metric.is_percent else value))  # browsers round what is written, too
-    shown = number.quantize(Decimal(1).scaleb(-metric.decimals_for_people), ROUND_HALF_UP) + 0  # + 0: no negative zero
+    shown = metric.round_for_people(value)
     sign = "+" if metric.is_signed and shown > 0 else ""
     return f"{sign}{shown:,f}".replace("-", "−")
 
