@@ -2,34 +2,15 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.peers.nginx import find_nginx, write_configuration
 from tests.processes import ROOT, Process, free_port, need, wait_until
 
 CONFIGURATION = ROOT / "deploy" / "nginx"
-FRAME = """
-daemon off;
-{user}
-worker_processes 1;
-worker_shutdown_timeout 2s;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx-error.log warn;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/upstream.conf;
-    include {folder}/site.conf;
-}}
-"""
 
 
 def listens(port: int) -> bool:
@@ -45,8 +26,7 @@ class DeployedNginx(Process):
         self, folder: Path, backends: Sequence[int], certificate: Path | None = None, key: Path | None = None
     ) -> None:
         """`backends`: where the servers listen."""
-        found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-        self._program = need(found or "/usr/sbin/nginx", "nginx")
+        self._program = need(find_nginx() or "/usr/sbin/nginx", "nginx")
         self.port, self.plain_port = free_port(), free_port()
         server = re.search(
             r"^ +server 127\.0\.0\.1:8000 .*\n", (CONFIGURATION / "upstream.conf").read_text(), re.MULTILINE
@@ -69,9 +49,13 @@ class DeployedNginx(Process):
             for words, replacement in places.items():
                 text = text.replace(words, replacement)
             (folder / target).write_text(text)
-        self.configuration = folder / "nginx.conf"
         user = "user root;" if os.geteuid() == 0 else ""
-        self.configuration.write_text(FRAME.format(folder=folder, user=user))
+        self.configuration = write_configuration(
+            folder,
+            f"include {folder}/upstream.conf; include {folder}/site.conf;",
+            connections=4096,
+            before=f"{user} worker_shutdown_timeout 2s;",
+        )
         super().__init__([self._program, "-c", str(self.configuration), "-p", str(folder)], folder / "nginx.log")
 
     @property
