@@ -6,7 +6,7 @@ import time
 from tests.deployment.debian import Debian
 
 HOST = "desk.example"
-FOLDER = "/root/pebble"
+FOLDER = "/srv/pebble"
 SETTINGS = {
     "listenAddress": "127.0.0.1:14000",
     "managementListenAddress": "127.0.0.1:15000",
