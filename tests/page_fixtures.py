@@ -141,11 +141,14 @@ class Browser:
             self.complaints.append(text)
 
 
-def launch(playwright: Playwright) -> Any:
-    """Chromium's engine without the browser around it, which makes a page cost half; else Chromium."""
+def launch(playwright: Playwright, *more: str) -> Any:
+    """Chromium's engine without the browser around it, which makes a page cost half; else Chromium.
+
+    `more`: arguments of its command line.
+    """
     shell = Path("/usr/bin/chromium-headless-shell")
     path = shell if shell.exists() else need("/usr/bin/chromium", "Chromium")
-    arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
+    arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", *more]
     return playwright.chromium.launch(executable_path=path, args=arguments)
 
 

@@ -26,8 +26,8 @@ from tests.conftest import end
 from tests.deployed_site import NAME, Site
 from tests.filled_history import fill_postgresql
 from tests.nginx import CONFIGURATION, DeployedNginx, listens
-from tests.page_fixtures import Browser
-from tests.processes import need, wait_until
+from tests.page_fixtures import Browser, launch
+from tests.processes import wait_until
 from tests.releases import add_metric, make_release, set_version
 
 #: Snapshots in the long answer, 150 bytes each. `make deploy-test` has a million.
@@ -186,14 +186,7 @@ def read_rows(site: Site, ledgers: list[Ledger]) -> list[Entry]:
 def chromium(site: Site) -> Iterator[Any]:
     """One that trusts the site's certificate, which a service worker needs."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=need("/usr/bin/chromium", "Chromium"),
-            args=[
-                "--no-sandbox",
-                "--disable-background-networking",
-                f"--ignore-certificate-errors-spki-list={site.key}",
-            ],
-        )
+        chromium = launch(playwright, f"--ignore-certificate-errors-spki-list={site.key}")
         yield chromium
         chromium.close()
 
