@@ -229,6 +229,15 @@ def test_what_is_there_already_is_not_refused_but_another_one_with_its_id_is() -
     assert stored_ids() == [10, 11, 12]
 
 
+@pytest.mark.django_db
+def test_one_alone_is_judged_as_a_batch_is() -> None:
+    assert write([link(20, 19, term=2)]) == []
+    assert write([link(21, 20)]) == [link(21, 20)]
+    assert write([link(19, 18, term=2)]) == []
+    assert write([link(22, 20, term=3)]) == []
+    assert stored_ids() == [19, 20, 22]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_what_is_refused_is_counted_and_waits_no_more() -> None:
     write([link(12, 10, term=2)])

@@ -2,8 +2,9 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import pairwise
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Min
@@ -67,6 +68,8 @@ class DatabaseStore:
 
 def write(batch: Sequence[Entry]) -> Refused:
     """Insert `batch` in one transaction, as far as it may get in (blocking). Raises django.db.Error."""
+    if len(batch) == 1 and insert_next(*batch[0]):  # as nearly always
+        return []
     with transaction.atomic():
         refused = find_refused(batch, *lock_and_find_newest())
         ids = {snapshot.id for snapshot, _ in refused}
@@ -74,22 +77,60 @@ def write(batch: Sequence[Entry]) -> Refused:
     return refused
 
 
-def insert(rows: Sequence[Mapping[str, Value]]) -> None:
-    """Insert rows, by their columns' names; one that is there stays as it is (blocking). Raises django.db.Error.
+def insert_next(snapshot: Snapshot, term: int) -> bool:
+    """Insert `snapshot` if it comes after all that are stored, and no tenure after its own has begun (blocking).
 
-    With the statement as text: that Django makes it anew, and an object for each row, took longer than all the rest.
+    Returns whether it did: look and insertion are one question to the database, no other writer comes between them (see
+    lock_and_find_newest), and it is a transaction of its own. Raises django.db.Error.
     """
-    columns = [field.name for field in SnapshotRecord._meta.concrete_fields]
-    statement = (
-        f'INSERT INTO "{SnapshotRecord._meta.db_table}" ({", ".join(map(quote, columns))}) '  # noqa: S608 - our names
-        f"VALUES ({', '.join(['%s'] * len(columns))}) ON CONFLICT DO NOTHING"
-    )
-    values = [[row.get(column) for column in columns] for row in rows]
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        if len(values) == 1:  # as nearly always; psycopg begins a pipeline for many
-            cursor.execute(statement, values[0])
+    connection, insertion = connections[DEFAULT_DB_ALIAS], Insertion.make()
+    values = insertion.values_of(SnapshotRecord.columns_of(snapshot, term))
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK}); {insertion.of_next}", [*values, snapshot.id, term])
+            cursor.nextset()
         else:
-            cursor.executemany(statement, values)
+            cursor.execute(insertion.of_next, [*values, snapshot.id, term])
+        return bool(cursor.rowcount == 1)
+
+
+def insert(rows: Sequence[Mapping[str, Value]]) -> None:
+    """Insert rows, by their columns' names; one that is there stays as it is (blocking). Raises django.db.Error."""
+    insertion = Insertion.make()
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.executemany(insertion.of_any, [insertion.values_of(row) for row in rows])
+
+
+class Insertion(NamedTuple):
+    """How a row is inserted, as text: that Django makes it anew, and an object for each row, took longer than the rest.
+
+    `columns`: of a row, in their order. `of_any`: a row that is there stays as it is. `of_next`: see insert_next; after
+    the row's values it takes its id and its term.
+    """
+
+    columns: Sequence[str]
+    of_any: str
+    of_next: str
+
+    @classmethod
+    @cache
+    def make(cls) -> "Insertion":
+        """For the columns that the catalogue asks for."""
+        columns = [field.name for field in SnapshotRecord._meta.concrete_fields]
+        table, names = quote(SnapshotRecord._meta.db_table), ", ".join(map(quote, columns))
+        values = ", ".join(["%s"] * len(columns))
+        into = f"INSERT INTO {table} ({names})"
+        newest_term = f"(SELECT term FROM {table} ORDER BY id DESC LIMIT 1)"  # noqa: S608 - our names
+        return cls(
+            columns,
+            f"{into} VALUES ({values}) ON CONFLICT DO NOTHING",
+            f"{into} SELECT {values} WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE id >= %s)"  # noqa: S608 - our names
+            f" AND COALESCE({newest_term}, 0) <= %s",
+        )
+
+    def values_of(self, row: Mapping[str, Value]) -> list[Value]:
+        """The values of `row`, which has them by the columns' names."""
+        return [row.get(column) for column in self.columns]
 
 
 def quote(name: str) -> str:
