@@ -2,19 +2,22 @@
 
 import asyncio
 import itertools
+import random
 import statistics
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from metrics.catalogue import CATALOGUE, METRICS, Group, SourceKind, Value, metrics_of
 from metrics.choices import DEFAULT_CHOICES, SourceChoice
 from metrics.inquiry import Inquiry
-from metrics.reading import Problem
+from metrics.reading import Problem, Reading
 from metrics.sources import Sources
 from metrics.sources.containers import INITIAL_NAMESPACES, count_containers
 from metrics.sources.host import HostSource
 from metrics.sources.mock import MockSource
+from tests.simulation.loop import SimulatedLoop
 
 TICKS = 3000
 
@@ -101,6 +104,31 @@ def test_a_host_that_hangs_is_unreachable_and_asked_once(monkeypatch: pytest.Mon
         await source.aclose()
 
     asyncio.run(run())
+
+
+def test_the_host_is_measured_once_a_second_however_often_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux counts CPU time in hundredths of a second: what is measured over less says little."""
+    asked = 0
+
+    async def answer() -> dict[Group, Reading]:
+        nonlocal asked
+        asked += 1
+        return {Group.SYSTEM: Reading({"cpu": float(asked), "ram": 2.0, "containers": 3})}
+
+    async def run() -> None:
+        source = HostSource()
+        monkeypatch.setattr(source, "_inquiry", Inquiry(answer))
+        seen = []
+        for _ in range(4):
+            seen.append((await source.read(DEFAULT_CHOICES, [Group.SYSTEM], 5))[Group.SYSTEM].values["cpu"])
+            await asyncio.sleep(0.4)  # on the loop's simulated clock
+        assert seen == [1.0, 1.0, 1.0, 2.0]
+
+    loop: Any = SimulatedLoop(random.Random(1))  # type: ignore[abstract]
+    task = loop.create_task(run())
+    loop.run_until(10.0)
+    task.result()
+    loop.end([])
 
 
 def test_a_source_with_a_defect_costs_only_its_own_groups(

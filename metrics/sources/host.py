@@ -1,7 +1,7 @@
 """This machine's own numbers, through psutil, in a thread of its own."""
 
 import asyncio
-import time
+import math
 from collections.abc import Callable, Collection, Mapping
 
 import psutil
@@ -13,6 +13,10 @@ from metrics.inquiry import Inquiry
 from metrics.reading import Problem, Reading
 from metrics.sources.containers import count_containers
 
+#: Seconds that a measurement stands for. Linux counts CPU time in hundredths of a second: over 50 ms two cores know ten
+#: steps between idle and busy, and each would cost more than all else in a snapshot. Who ticks once a second or less
+#: often has one of each tick's own.
+MEASURED_FOR_S = 0.9
 #: The groups that it may be asked for.
 GROUPS = tuple(group for group in Group if SourceKind.HOST in group.kinds)
 #: What every group's reading says when the machine hangs.
@@ -32,20 +36,13 @@ class HostSource:
         self._inquiry = Inquiry(self._ask)
         self._cpu_window_s = cpu_window_s
         self._is_primed = False
-        self._containers: int | None = None
-        self._count_again_at = 0.0
+        self._readings: Mapping[Group, Reading] = HANGING
+        self._measure_again_at = -math.inf  # on the loop's clock
         self._probes: dict[str, Callable[[], float | int | None]] = {
             "cpu": self._measure_cpu,
             "ram": lambda: psutil.virtual_memory().percent,
-            "containers": self._count_containers,
+            "containers": count_containers,
         }
-
-    def _count_containers(self) -> int | None:
-        """Running containers, counted at most once a second: it reads a file of every process."""
-        if time.monotonic() >= self._count_again_at:
-            self._containers = count_containers()
-            self._count_again_at = time.monotonic() + 1
-        return self._containers
 
     def _measure_cpu(self) -> float:
         """CPU use of all cores in % since the last call. The first has nothing to compare with: it measures 50 ms."""
@@ -80,11 +77,18 @@ class HostSource:
         return Reading(values, problems)
 
     async def read(self, choices: Choices, groups: Collection[Group], deadline_s: float) -> Mapping[Group, Reading]:
-        """Return one reading per group within `deadline_s` seconds; what is not about the machine is `missing`."""
-        try:
-            readings = await self._inquiry.answer(deadline_s)
-        except TimeoutError:
-            readings = HANGING
+        """Return one reading per group within `deadline_s` seconds; what is not about the machine is `missing`.
+
+        What was measured less than MEASURED_FOR_S ago stands.
+        """
+        readings = self._readings
+        now = asyncio.get_running_loop().time()
+        if now >= self._measure_again_at:
+            try:
+                readings = self._readings = await self._inquiry.answer(deadline_s)
+                self._measure_again_at = now + MEASURED_FOR_S
+            except TimeoutError:
+                readings = HANGING
         return {group: readings.get(group) or Reading.failed(group, Problem.MISSING) for group in groups}
 
     async def aclose(self) -> None:
