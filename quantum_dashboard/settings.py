@@ -347,7 +347,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         },
     }
     if REDIS_URL
-    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    else {"BACKEND": "streaming.publishing.local_layer.LocalChannelLayer"}
 }
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from channels.layers import InMemoryChannelLayer
 
 from metrics.inquiry import Inquiry
 from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.eager import begin
+from streaming.publishing.local_layer import LocalChannelLayer
 from streaming.publishing.ticker import Ticker
 from streaming.servers import daphne_server
 from streaming.wire import GROUP, make_layer_message
@@ -197,7 +197,7 @@ def test_no_membership_expires_under_a_client_that_stays(options: dict[str, int]
     """The layer's 24 h and 60 s, shrunk to one: a snapshot long after either still arrives."""
 
     async def run() -> None:
-        layer = InMemoryChannelLayer(**options)
+        layer = LocalChannelLayer(**options)
         hub = make_hub()
         received: list[Mapping[str, Any]] = []
 
@@ -248,3 +248,19 @@ def test_daphne_checks_all_its_connections_in_a_round_but_few_at_once(
         server.timeout_checker()
     assert {protocol.checks for protocol in protocols if protocol is not gone} == {1}
     assert gone.checks == 0
+
+
+def test_a_member_that_does_not_receive_costs_the_others_nothing() -> None:
+    async def run() -> None:
+        layer = LocalChannelLayer(capacity=2)
+        deaf, listening = [await layer.new_channel() for _ in range(2)]
+        for channel in (deaf, listening):
+            await layer.group_add(GROUP, channel)
+        for number in range(5):
+            await layer.group_send(GROUP, {"type": "snapshot", "id": number})
+            message = await layer.receive(listening)
+            assert message == {"type": "snapshot", "id": number}
+            message["id"] = "changed"  # by one member, for itself
+        assert [(await layer.receive(deaf))["id"] for _ in range(2)] == [0, 1]
+
+    asyncio.run(run())

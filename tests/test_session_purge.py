@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
-from channels.layers import InMemoryChannelLayer
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.utils import timezone
@@ -17,6 +16,7 @@ from access.gate import Gate
 from access.people.sessions import PURGED_AT_ONCE, purge_some
 from streaming.delivery import doorkeeper as doorkeeper_module
 from streaming.delivery.doorkeeper import Doorkeeper
+from streaming.publishing.local_layer import LocalChannelLayer
 from tests.hubs import make_hub
 
 
@@ -58,7 +58,7 @@ def test_a_process_does_it_by_itself_and_lets_others_ask_between_two_pieces(monk
 
     async def scenario() -> None:
         gate = Gate()
-        purging = asyncio.create_task(Doorkeeper(make_hub(), gate).run(InMemoryChannelLayer()))
+        purging = asyncio.create_task(Doorkeeper(make_hub(), gate).run(LocalChannelLayer()))
         await until(lambda: "purged" in done)
         await gate._thread.ask(lambda: done.append("asked"))
         await until(lambda: not pieces)

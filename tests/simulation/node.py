@@ -5,8 +5,6 @@ import itertools
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from channels.layers import InMemoryChannelLayer
-
 from access.gate import Gate
 from metrics.history.writer import HistoryWriter
 from metrics.snapshot import EncodedSnapshot
@@ -15,6 +13,7 @@ from streaming.delivery.hub import Hub
 from streaming.delivery.sending import AsgiSender, Sender
 from streaming.past import Past
 from streaming.publishing.lease import Lease, LocalLease, RedisLease
+from streaming.publishing.local_layer import LocalChannelLayer
 from streaming.publishing.outlet import LayerOutlet, Published
 from streaming.publishing.publisher import Publisher
 from streaming.runtime import ReceivedByHub, Runtime, keep_running
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 class WatchedOutlet(LayerOutlet):
     """The real outlet of the embedded default; what it publishes is noted."""
 
-    def __init__(self, layer: InMemoryChannelLayer, watch: Watch) -> None:
+    def __init__(self, layer: LocalChannelLayer, watch: Watch) -> None:
         super().__init__(layer)
         self._watch = watch
 
@@ -73,7 +72,7 @@ class SimulatedRuntime(Runtime):
             world.redis, world.redis_path, patience_s=topology.ttl_s / 4, asker=process.name
         )
         if topology.is_embedded:
-            self.layer: Any = InMemoryChannelLayer()
+            self.layer: Any = LocalChannelLayer()
             self.outlet: Any = WatchedOutlet(self.layer, world.watch)
         else:
             self.layer = SimulatedLayer(world.redis, world.redis_path, process)
