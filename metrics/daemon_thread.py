@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
 
 T = TypeVar("T")
@@ -19,13 +19,21 @@ T = TypeVar("T")
 _closed: "WeakSet[DaemonThread]" = WeakSet()
 
 
+class Call(NamedTuple):
+    """One piece of work, and where its outcome is awaited."""
+
+    loop: asyncio.AbstractEventLoop
+    answer: "asyncio.Future[Any]"
+    work: Callable[[], Any]
+
+
 class DaemonThread:
     """Starts with the first piece of work."""
 
     def __init__(self, name: str) -> None:
         """`name`: what it is for; shown by debuggers and `top -H`."""
         self._name = name
-        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._calls: SimpleQueue[Call | None] = SimpleQueue()
         self._answers: set[asyncio.Future[Any]] = set()  # that somebody waits for
         self._thread: threading.Thread | None = None
         self._is_closed = False
@@ -42,17 +50,7 @@ class DaemonThread:
             answer.set_exception(self.make_farewell())
             return answer
         self._answers.add(answer)
-        answer.add_done_callback(self._answers.discard)
-
-        def call() -> None:
-            try:
-                settle: tuple[Any, ...] = (set_result, answer, self.do(work))
-            except BaseException as error:
-                settle = (set_exception, answer, error)
-            with suppress(RuntimeError):  # the loop has ended: nobody waits any more
-                loop.call_soon_threadsafe(*settle)
-
-        self._calls.put(call)
+        self._calls.put(Call(loop, answer, work))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
@@ -73,19 +71,37 @@ class DaemonThread:
         try:
             while True:
                 call = self._calls.get()
-                if self._is_closed:
+                if call is None or self._is_closed:
                     return
-                call()
+                self._answer(call)
                 del call  # and with it the answer, until the next one comes
         finally:
             self.finish()
 
+    def _answer(self, call: "Call") -> None:
+        """Called in the thread."""
+        settle: Callable[[Any], None]
+        try:
+            settle, outcome = call.answer.set_result, self.do(call.work)
+        except BaseException as error:
+            settle, outcome = call.answer.set_exception, error
+        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            call.loop.call_soon_threadsafe(self._settle, call.answer, settle, outcome)
+
+    def _settle(self, answer: "asyncio.Future[Any]", settle: Callable[[Any], None], outcome: Any) -> None:
+        """Called in the loop that `answer` is awaited in."""
+        self._answers.discard(answer)
+        if not answer.done():
+            settle(outcome)
+
     def close(self) -> None:
         """Begin no more work; what is under way is not waited for."""
         self._is_closed = True
-        for answer in tuple(self._answers):
-            set_exception(answer, self.make_farewell())
-        self._calls.put(lambda: None)
+        for answer in self._answers:
+            if not answer.done():
+                answer.set_exception(self.make_farewell())
+        self._answers.clear()
+        self._calls.put(None)
         _closed.add(self)
 
     def join(self, within_s: float) -> None:
@@ -103,13 +119,3 @@ def join_closed(within_s: float) -> None:
     deadline = time.monotonic() + within_s
     for thread in tuple(_closed):
         thread.join(max(deadline - time.monotonic(), 0.0))
-
-
-def set_result(answer: "asyncio.Future[T]", result: T) -> None:
-    if not answer.done():
-        answer.set_result(result)
-
-
-def set_exception(answer: "asyncio.Future[T]", error: BaseException) -> None:
-    if not answer.done():
-        answer.set_exception(error)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,11 @@ class KeptConnection:
 
     def __init__(self) -> None:
         self._file: FileIdentity | None = None
+
+    @cached_property
+    def _path(self) -> Path | None:
+        """Of the file; looked up once, for it is asked for at each tick."""
+        return find_sqlite_file()
 
     def run(self, work: Callable[[], T]) -> T:
         """Do `work` (blocking), on the connection that is open or on a new one. Raises what it raises.
@@ -51,11 +57,10 @@ class KeptConnection:
         only now and then (at checkpoints), so that opening it anew for each change costs next to nothing. A file that
         is gone is not created again, empty: its place is left for the one that somebody brings back.
         """
-        path = find_sqlite_file()
-        if path is None:
+        if self._path is None:
             return
         try:
-            found = os.stat(path)
+            found = os.stat(self._path)
         except OSError:
             connection.close()
             raise OperationalError("unable to open database file") from None

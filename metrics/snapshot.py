@@ -14,6 +14,9 @@ from metrics.reading import Problem, Readings
 #: Every key of a message in its order, which is part of the contract.
 KEYS = ("timestamp", "datetime", *METRICS, "id", "previous", "interval", "sources", "problems", "observed")
 
+GROUPS = tuple(Group)
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 #: The end of the year 9999, Unix seconds: later is not to be written as ISO 8601 with four digits.
 END_OF_CALENDAR = 253_402_300_800.0
 
@@ -72,7 +75,7 @@ class Snapshot:
 
     def encode(self) -> str:
         """The wire message: flat JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return ENCODER.encode(self.to_dict())
 
     def to_encoded(self, term: int) -> EncodedSnapshot:
         """Encode, with the place in the sequence beside the text; `term` is the publisher's."""
@@ -124,7 +127,7 @@ def compose_snapshot(
         timestamp=timestamp,
         interval=interval,
         values=values,
-        sources={group: choices[group].kind for group in Group},
+        sources={group: choices[group].kind for group in GROUPS},
         problems={metric.key: problems[metric.key] for metric in CATALOGUE if metric.key in problems},
         observed={group: r.observed for group, r in readings.items() if r.observed is not None},
     )

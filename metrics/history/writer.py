@@ -154,14 +154,15 @@ class HistoryWriter:
 
     async def run(self) -> None:
         """Write what arrives and delete what is too old, until cancelled."""
+        loop = asyncio.get_running_loop()
         self.recover()
         self._arrived.set()  # something may wait since before
         while True:
+            timer = loop.call_later(PRUNE_EVERY_S, self._arrived.set)
             try:
-                async with asyncio.timeout(PRUNE_EVERY_S):
-                    await self._arrived.wait()
-            except TimeoutError:
-                pass
+                await self._arrived.wait()
+            finally:
+                timer.cancel()
             try:
                 await self.flush()
                 await self._prune_if_due()

@@ -12,6 +12,8 @@ from metrics.catalogue import Group, SourceKind
 from metrics.choices import Choices, SourceChoice
 from metrics.models.source_switch import SourceSwitch, write_setting
 
+GROUPS_BY_KEY = {group.value: group for group in Group}
+
 
 def kind_constraints() -> list[models.BaseConstraint]:
     """For each kind that can answer for some groups only: a rule that the database holds, that no other has it."""
@@ -80,11 +82,10 @@ class DataSource(models.Model):
         with connection.cursor() as cursor:  # at each tick: an object for each row took three times as long
             cursor.execute(f'SELECT "group", kind, max_age_s, use_fallbacks FROM "{cls._meta.db_table}"')  # noqa: S608
             rows = cursor.fetchall()
-        groups = {group.value: group for group in Group}
         return {
-            groups[group]: SourceChoice(groups[group], SourceKind(kind), max_age_s, bool(use_fallbacks))
-            for group, kind, max_age_s, use_fallbacks in rows
-            if group in groups
+            group: SourceChoice(group, SourceKind(kind), max_age_s, bool(use_fallbacks))
+            for key, kind, max_age_s, use_fallbacks in rows
+            if (group := GROUPS_BY_KEY.get(key)) is not None
         }
 
     @property

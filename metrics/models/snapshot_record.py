@@ -82,6 +82,7 @@ class SnapshotRecord(models.Model):
     @staticmethod
     def columns_of(snapshot: Snapshot, term: int) -> dict[str, Value]:
         """The same as values by their columns' names."""
+        stand_ins = snapshot.stand_ins
         return {
             "id": snapshot.id,
             "time_ms": to_ms(snapshot.timestamp),
@@ -91,9 +92,9 @@ class SnapshotRecord(models.Model):
             "problem_count": len(snapshot.problems),
             "problems": json.dumps(snapshot.problems),
             "observed": json.dumps(snapshot.observed),
-            "stand_ins": json.dumps(snapshot.stand_ins) if snapshot.stand_ins else "",
+            "stand_ins": json.dumps(stand_ins) if stand_ins else "",
             **{group.source_column: kind.value for group, kind in snapshot.sources.items()},
-            **{key: None if key in snapshot.stand_ins else value for key, value in snapshot.values.items()},
+            **{key: None if key in stand_ins else value for key, value in snapshot.values.items()},
         }
 
     def read_stand_ins(self) -> dict[str, Value]:

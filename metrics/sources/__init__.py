@@ -46,16 +46,19 @@ class Sources:
     async def read(self, choices: Choices, deadline_s: float) -> dict[Group, Reading]:
         """Ask each group's chosen source, all at the same time; a source that fails costs its own groups only."""
         kinds = {choice.kind for choice in choices.values()}
-        asking = [asyncio.create_task(self._read_kind(kind, choices, deadline_s)) for kind in kinds]
+        first, *others = [kind for kind in SourceKind if kind in kinds]
+        asking = [asyncio.create_task(self._read_kind(kind, choices, deadline_s)) for kind in others]
         try:
-            merged = {group: reading for task in asking for group, reading in (await task).items()}
+            merged = dict(await self._read_kind(first, choices, deadline_s))
+            for task in asking:
+                merged.update(await task)
         finally:
             for task in asking:
                 task.cancel()  # which does nothing where all is well
-        return {group: merged[group] for group in Group}
+        return {group: merged[group] for group in choices}
 
     async def _read_kind(self, kind: SourceKind, choices: Choices, deadline_s: float) -> Mapping[Group, Reading]:
-        groups = [group for group in Group if choices[group].kind is kind]
+        groups = [group for group, choice in choices.items() if choice.kind is kind]
         try:
             return await self._source(kind).read(choices, groups, deadline_s)
         except Exception:  # a defect in one source must not stop the stream

@@ -23,15 +23,15 @@ class Walk:
 
     def __init__(self, metric: Metric, random_numbers: random.Random) -> None:
         self._metric = metric
-        self._random = random_numbers
+        self._gauss = random_numbers.gauss
         self._level = metric.typical
         self._position = metric.typical + metric.wander * random_numbers.gauss()
 
     def step(self) -> float | int | str:
         """Move on by one tick and return the value, reflected into the metric's range."""
-        metric = self._metric
-        self._level += metric.drift / TICKS_PER_HOUR * (1 + 2 * self._random.gauss())
-        self._position += RETURN * (self._level - self._position) + metric.wander * NOISE * self._random.gauss()
+        metric, gauss = self._metric, self._gauss
+        self._level += metric.drift / TICKS_PER_HOUR * (1 + 2 * gauss())
+        self._position += RETURN * (self._level - self._position) + metric.wander * NOISE * gauss()
         value = min(max(self._position, metric.minimum), metric.maximum)
         return metric.accept(round(value) if metric.type is int else value)
 
@@ -55,21 +55,22 @@ class MockSource:
     """Simulates any group. The same seed gives the same values tick by tick."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self._walks: dict[str, Walk | Persistence] = {}
+        self._walks: dict[Group, dict[str, Walk | Persistence]] = {}
         self._seed = random.randrange(2**32) if seed is None else seed
 
-    def _walk(self, metric: Metric) -> Walk | Persistence:
-        if metric.key not in self._walks:
-            # A generator for each metric: what one shows does not depend on which others are simulated.
-            random_numbers = random.Random(f"{self._seed}:{metric.key}")
-            self._walks[metric.key] = (Walk if metric.is_number else Persistence)(metric, random_numbers)
-        return self._walks[metric.key]
+    def _walks_of(self, group: Group) -> Mapping[str, Walk | Persistence]:
+        if group not in self._walks:
+            self._walks[group] = {metric.key: self._make_walk(metric) for metric in metrics_of(group)}
+        return self._walks[group]
+
+    def _make_walk(self, metric: Metric) -> Walk | Persistence:
+        # A generator for each metric: what one shows does not depend on which others are simulated.
+        random_numbers = random.Random(f"{self._seed}:{metric.key}")
+        return (Walk if metric.is_number else Persistence)(metric, random_numbers)
 
     async def read(self, choices: Choices, groups: Collection[Group], deadline_s: float) -> Mapping[Group, Reading]:
         """Return the next simulated reading of each group; never fails."""
-        return {
-            group: Reading({metric.key: self._walk(metric).step() for metric in metrics_of(group)}) for group in groups
-        }
+        return {group: Reading({key: walk.step() for key, walk in self._walks_of(group).items()}) for group in groups}
 
     async def aclose(self) -> None:
         """Nothing to let go of."""

@@ -1,7 +1,6 @@
 """Ticks at a fixed rate."""
 
 import asyncio
-import contextlib
 import math
 from collections.abc import AsyncIterator
 
@@ -16,11 +15,13 @@ class Ticker:
     def __init__(self, interval_s: float) -> None:
         self.interval_s = interval_s
         self.missed = 0
-        self._hurried = asyncio.Event()
+        self._is_hurried = False
+        self._begin = asyncio.Event()
 
     def hurry(self) -> None:
         """Have the next tick now; while one is being worked on this does nothing."""
-        self._hurried.set()
+        self._is_hurried = True
+        self._begin.set()
 
     async def __aiter__(self) -> AsyncIterator[int]:
         """Yield the tick's number (missed ones count)."""
@@ -29,11 +30,15 @@ class Ticker:
         tick = 0
         while True:
             yield tick
-            self._hurried.clear()
+            self._is_hurried = False
+            self._begin.clear()
             due = max(tick + 1, math.ceil((loop.time() - start) / self.interval_s))
             self.missed += due - tick - 1
             tick = due
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(start + tick * self.interval_s):
-                    await self._hurried.wait()
-                    start = loop.time() - tick * self.interval_s
+            timer = loop.call_at(start + tick * self.interval_s, self._begin.set)
+            try:
+                await self._begin.wait()
+            finally:
+                timer.cancel()
+            if self._is_hurried:
+                start = loop.time() - tick * self.interval_s
