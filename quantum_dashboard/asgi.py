@@ -11,6 +11,7 @@ http = get_asgi_application()  # sets Django up: what follows needs it
 
 from quantum_dashboard.own_machine import OwnMachineOnly  # noqa: E402
 from quantum_dashboard.security_headers import SecurityHeaders  # noqa: E402
+from quantum_dashboard.static_first import StaticFirst  # noqa: E402
 from streaming.delivery.origin import OriginMiddleware  # noqa: E402
 from streaming.delivery.routing import make_websocket_urlpatterns  # noqa: E402
 from streaming.lifespan import Lifespan, start_with_reactor  # noqa: E402
@@ -22,7 +23,7 @@ from streaming.web.provide import ProvideRuntime  # noqa: E402
 from streaming.web.slow_readers import SlowReaders  # noqa: E402
 
 runtime = Runtime()
-site = OwnMachineOnly(http) if settings.DEBUG else http
+site = OwnMachineOnly(http) if settings.DEBUG else StaticFirst(http)
 application = ProtocolTypeRouter(
     {
         "http": SlowReaders(

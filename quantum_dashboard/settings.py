@@ -280,7 +280,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "streaming.web.cross_origin.CrossOrigin",
     "streaming.web.health_first.HealthFirst",
-    "servestatic.middleware.ServeStaticMiddleware",
+    # Otherwise quantum_dashboard.static_first answers for files, before Django.
+    *(["servestatic.middleware.ServeStaticMiddleware"] if DEBUG else []),
     # Pads each answer at random, and Django's CSRF tokens differ each time: compressing gives nothing away (BREACH).
     "quantum_dashboard.compression.CompressionMiddleware",
     "quantum_dashboard.security_headers.ContentPolicy",
