@@ -204,3 +204,14 @@ def wait_for_claim(page: Any, claim: str, argument: Any = None, patience_s: floa
     while not page.evaluate(claim, argument):
         assert time.monotonic() < deadline, f"Not in {patience_s} s: {claim} ({argument!r})"
         page.wait_for_timeout(50)
+
+
+def wait_for_state(page: Any, name: str) -> None:
+    page.wait_for_selector(f"#state[data-state={name}]")
+
+
+def show_rows(page: Any, at_least: int = 1) -> None:
+    """Open the table of the last five minutes, where each snapshot is a row."""
+    page.locator("#ranges span", has_text="5 min").click()
+    page.locator("#table-toggle").click()
+    wait_for_claim(page, "count => document.querySelectorAll('#table tbody tr').length >= count", at_least)

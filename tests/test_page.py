@@ -1,7 +1,5 @@
 """The page in a real Chromium, each of its states reached by really causing it."""
 
-import csv
-import dataclasses
 import json
 import os
 import re
@@ -12,28 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.template.loader import render_to_string
 
-from metrics.catalogue import METRICS, Metric
-from metrics.ranges import RANGES
+from metrics.catalogue import METRICS
 from streaming.web.first_numbers import describe_time, first_number, write_value
 from streaming.web.page import (
-    PREFERENCES,
-    RANGE_PREFERENCE,
-    Preference,
     describe_metric,
-    describe_page,
-    page_groups,
-    page_modules,
 )
-from streaming.wire import Frame
 from tests.admin_session import AdminSession
-from tests.page_fixtures import Browser, Proxy, find_with_axe, wait_for_claim
-from tests.processes import PASSWORD, ROOT, Redis, Server, wait_until
+from tests.page_fixtures import Browser, Proxy, show_rows, wait_for_claim, wait_for_state
+from tests.processes import PASSWORD, Redis, Server, wait_until
 
 #: Written for people.
 LOSS = "\N{MINUS SIGN}1,234.50"
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 
 #: The classes of the table's rows down to the one of a time: earlier tests left gaps of their own.
 ROWS_SINCE = """time => {
@@ -64,78 +52,8 @@ def server(folder: Path, redis: Redis) -> Iterator[Server]:
     server.stop()
 
 
-def wait_for_state(page: Any, name: str) -> None:
-    page.wait_for_selector(f"#state[data-state={name}]")
-
-
 def wait_for_title(page: Any, part: str) -> None:
     wait_for_claim(page, "part => document.title.includes(part)", part)
-
-
-def show_rows(page: Any, at_least: int = 1) -> None:
-    """Open the table of the last five minutes, where each snapshot is a row."""
-    page.locator("#ranges span", has_text="5 min").click()
-    page.locator("#table-toggle").click()
-    wait_for_claim(page, "count => document.querySelectorAll('#table tbody tr').length >= count", at_least)
-
-
-@pytest.mark.parametrize("preference", [RANGE_PREFERENCE, *PREFERENCES], ids=lambda preference: preference.name)
-def test_a_default_is_one_of_the_choices(preference: Preference) -> None:
-    assert preference.default in dict(preference.choices)
-
-
-def test_the_page_is_told_its_ranges_and_preferences() -> None:
-    page = describe_page(3.0, None)
-    assert [span["seconds"] for span in page["ranges"]] == [span.seconds for span in RANGES]
-    assert [preference["name"] for preference in page["preferences"]] == ["range", "theme", "profit", "compare", "zone"]
-
-
-def test_the_page_is_told_thresholds_units_and_the_currency(settings: Any) -> None:
-    settings.CURRENCY = "EUR"
-    page = describe_page(3.0, None)
-    assert page["currency"] == "EUR"
-    told = {metric["key"]: metric for metric in page["metrics"]}
-    parts = ("warn", "critical", "worse", "isPercent", "decimals")
-    assert [told["accuracy"][part] for part in parts] == [0.65, 0.55, "below", True, 1]
-    assert [told["pnl"][part] for part in parts] == [None, None, "above", False, 2]
-    assert told["cpu"]["decimals"] == 0  # of the two that are sent
-
-
-def test_the_age_of_the_pages_own_snapshot_is_told_where_it_is_known() -> None:
-    frame = Frame(1000, None, 0, '{"id":1000}')
-    assert describe_page(3.0, frame, 0.5)["latestAge"] == 0.5
-    assert describe_page(3.0, frame)["latestAge"] is None
-    assert describe_page(3.0, None, 0.5)["latestAge"] is None
-
-
-def render_card(metric: Metric) -> str:
-    return render_to_string("dashboard/card.html", {"metric": metric})
-
-
-def test_what_is_large_and_what_is_signed_is_declared_and_not_guessed_from_the_unit() -> None:
-    plain = render_card(dataclasses.replace(METRICS["pnl"], is_hero=False, is_signed=False))
-    assert not re.search(r'class="[^"]*(hero|signed|large)', plain)
-    hero = render_card(dataclasses.replace(METRICS["latency"], is_hero=True))
-    assert re.search(r'class="card hero', hero)
-    assert 'class="chart large"' in hero
-    assert re.search(r'class="card\s+signed', render_card(dataclasses.replace(METRICS["latency"], is_signed=True)))
-
-
-def test_what_is_large_comes_first_in_its_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_the_catalogue = [METRICS["risk"], METRICS["positions"], METRICS["pnl"]]
-    monkeypatch.setattr("streaming.web.page.metrics_of", lambda group: iter(in_the_catalogue))
-    assert [metric.key for metric in page_groups()[0]["metrics"]] == ["pnl", "risk", "positions"]
-
-
-def test_the_modules_fetched_ahead_are_those_that_the_page_imports() -> None:
-    folder = ROOT / "static" / "dashboard"
-    wanted, found = {"page.js"}, set[str]()
-    while wanted - found:
-        name = min(wanted - found)
-        found.add(name)
-        wanted |= set(re.findall(r'^import .* from "\./(.+)";$', (folder / name).read_text(), re.MULTILINE))
-    assert {f"dashboard/{name}" for name in found} == set(page_modules())
-    assert page_modules() is page_modules()  # the disk is asked once
 
 
 def test_every_metric_is_on_the_page_and_in_few_bytes(browser: Browser, proxy: Proxy) -> None:
@@ -452,118 +370,3 @@ def choose_source(admin: Any, group: str, kind: str) -> None:
     admin.locator(f"[data-group={group.lower()}] tfoot a[href*='/switch/{kind}/']").click()
     admin.locator("button", has_text=f"Switch {group} to").click()
     admin.wait_for_selector(".messagelist .success")
-
-
-def test_pausing_holds_the_numbers_still(browser: Browser, proxy: Proxy) -> None:
-    page = browser.open(proxy.url)
-    page.locator("#pause").click()
-    held = page.locator("[data-metric=pnl] .value").first.inner_text()
-    wait_for_claim(page, "/, [3-9] newer/.test(document.querySelector('#detail').textContent)")
-    assert page.locator("[data-metric=pnl] .value").first.inner_text() == held
-    assert page.locator("#state .label").inner_text() == "PAUSED"
-    page.locator("#pause").click()
-    assert page.locator("[data-metric=pnl] .value").first.inner_text() != held
-
-
-def test_the_range_can_be_had_as_csv(browser: Browser, proxy: Proxy) -> None:
-    page = browser.open(proxy.url)
-    show_rows(page)
-    every_snapshot = download_csv(page)
-    assert every_snapshot[0]["timestamp"]
-    page.locator("#ranges span", has_text="24 h").click()
-    wait_for_claim(page, "document.querySelector('#table-hint').textContent.includes('means of')")
-    means = download_csv(page)
-    assert 0 < len(means) < len(every_snapshot)
-    assert int(means[0]["count"]) > 1
-    assert {f"{part}_{name}" for part in ("cpu", "pnl") for name in ("min", "mean", "max", "last")} <= means[0].keys()
-
-
-def download_csv(page: Any) -> list[dict[str, str]]:
-    """What the page's button downloads."""
-    with page.expect_download() as download:
-        page.locator("#csv").click()
-    assert download.value.suggested_filename.endswith(".csv")
-    with Path(download.value.path()).open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_the_csv_of_a_paused_page_is_what_it_shows(browser: Browser, proxy: Proxy) -> None:
-    page = browser.open(proxy.url, timezone_id="Asia/Tokyo")
-    show_rows(page, at_least=3)
-    page.locator("#pause").click()
-    wait_for_claim(page, "/, [3-9] newer/.test(document.querySelector('#detail').textContent)")
-    page.locator("#clock").click()  # to UTC: all is drawn anew
-    assert page.locator("#clock .zone").inner_text() == "UTC"
-    shown = page.locator("#table tbody th").first.inner_text()
-    assert download_csv(page)[-1]["datetime"][11:19] == shown[-8:]
-
-
-def test_charts_are_read_and_zoomed_by_keyboard(browser: Browser, proxy: Proxy) -> None:
-    page = browser.open(proxy.url)
-    plot = page.locator("figure.large .plot")
-    wait_for_claim(page, "document.querySelector('figure.large .plot').ariaLabel.includes(' to ')")
-    plot.focus()
-    page.keyboard.press("ArrowLeft")
-    wait_for_claim(page, "/\\d:\\d/.test(document.querySelector('figure.large .at').textContent)")
-    wait_for_claim(page, "/Profit and loss: .*\\d:\\d/.test(document.querySelector('#chart-said').textContent)")
-    whole = shown_seconds(plot)
-    page.keyboard.press("+")
-    page.keyboard.press("+")
-    wait_for_claim(page, SETTLED)
-    assert shown_seconds(plot) <= whole / 2
-    assert "from=" in page.url
-    page.keyboard.press("Escape")
-    wait_for_claim(page, SETTLED)
-    assert shown_seconds(plot) >= whole
-    assert "from=" not in page.url
-
-
-#: A frame was drawn since.
-SETTLED = "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(true))))"
-
-
-def shown_seconds(plot: Any) -> int:
-    """The length of time that a chart says it shows."""
-    times = re.findall(r"(\d\d):(\d\d):(\d\d)", plot.get_attribute("aria-label"))
-    start, end = (int(hours) * 3600 + int(minutes) * 60 + int(seconds) for hours, minutes, seconds in times)
-    return (end - start) % 86_400
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Browser, proxy: Proxy, theme: str) -> None:
-    page = browser.open(f"{proxy.url}?theme={theme}")
-    page.wait_for_selector(".chart canvas")
-    page.locator("#settings summary").click()
-    for opened in (None, "#table-toggle"):
-        if opened:
-            page.locator(opened).click()
-        found = find_with_axe(browser, page)
-        serious = [
-            (rule["id"], [node["html"] for node in rule["nodes"]])
-            for rule in found
-            if rule["impact"] in {"serious", "critical"}
-        ]
-        assert serious == []
-
-
-@pytest.mark.parametrize("options", [PHONE, {"viewport": {"width": 3840, "height": 2160}}], ids=["phone", "4k"])
-def test_nothing_is_cut_off(browser: Browser, proxy: Proxy, options: dict[str, Any]) -> None:
-    page = browser.open(proxy.url, **options)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.locator("#table-toggle").click()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def test_choices_are_kept_and_times_can_be_utc(browser: Browser, proxy: Proxy) -> None:
-    page = browser.open(proxy.url, timezone_id="Asia/Tokyo")
-    assert page.locator("#clock .zone").inner_text() != "UTC"
-    page.locator("#clock").click()
-    page.reload()
-    wait_for_state(page, "live")
-    assert page.locator("#clock .zone").inner_text() == "UTC"
-
-
-def test_a_kiosk_shows_numbers_and_no_controls(browser: Browser, proxy: Proxy) -> None:
-    page = browser.open(f"{proxy.url}?kiosk=1", reduced_motion="reduce")
-    assert not page.locator("#pause").is_visible()
-    assert page.locator("[data-metric=pnl] .value").first.is_visible()
