@@ -91,7 +91,7 @@ class Roamer:
             except TimeoutError:
                 if self.is_roaming:
                     break
-                # Stays, but not for ever: a connection that died without a word is left after a while, too.
+                # Stays from now on: whether all comes that should is for whoever had it stay to judge.
                 leaves_at = asyncio.get_running_loop().time() + self._stay_s[1]
                 continue
             message = decode(text)

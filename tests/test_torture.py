@@ -94,11 +94,18 @@ def test_what_a_server_loses_is_found(server: Losing, complaint: str) -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("words", [["--torture", "0"], ["--torture", "5", "--seconds", "0"]])
-def test_torture_tells_what_it_needs(words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--torture", "0"], "--torture must be from 1"),
+        (["--torture", "5", "--seconds", "0"], "--torture must be from 1"),
+        (["--torture", "5", "--as", "desk.example"], "--torture knows no --as"),
+    ],
+)
+def test_torture_tells_what_it_needs(words: list[str], told: str) -> None:
     result = manage("check_stream", *words)
     assert result.returncode == 1
-    assert "--torture must be from 1" in result.stderr
+    assert told in result.stderr
 
 
 def test_torture_says_that_nobody_listens() -> None:

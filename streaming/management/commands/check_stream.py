@@ -138,6 +138,8 @@ class Command(BaseCommand):
         addresses = [make_address(url) for url in options["urls"] or [DEFAULT]]
         options["token"] = read_token(options["token_file"])
         if options["torture"] is not None:
+            if options["name"] is not None:
+                raise CommandError("--torture knows no --as: name addresses that are in the servers' ALLOWED_HOSTS.")
             self.torture(addresses, options["torture"], options["seconds"], options["token"])
             return
         for address in addresses:
