@@ -29,7 +29,10 @@ PATIENCE_S = 60
 
 
 class Firefox:
-    """One browser with one page. `complaints`: errors and warnings of the page, and what its policy forbade."""
+    """One browser with one page. `complaints`: errors and warnings of the page, and what its policy forbade.
+
+    There is a page after forget().
+    """
 
     def __init__(self, folder: Path) -> None:
         program = need("/usr/bin/firefox-esr", "Firefox (firefox-esr)")
@@ -45,7 +48,7 @@ class Firefox:
         self.call("session.new", capabilities={})
         self.call("session.subscribe", events=["log.entryAdded"])
         self.call("script.addPreloadScript", functionDeclaration=WATCH)
-        self.context: str = self.call("browsingContext.getTree")["contexts"][0]["context"]
+        self.context = self._profile = ""
 
     def call(self, method: str, **parameters: Any) -> Any:
         """The answer to one command."""
@@ -58,6 +61,14 @@ class Firefox:
                 return message["result"]
             if message.get("method") == "log.entryAdded" and message["params"]["level"] in {"error", "warn"}:
                 self.complaints.append(message["params"]["text"])
+
+    def forget(self) -> None:
+        """Begin with a new page, which shares no storage and no service worker with those before; they end."""
+        before, self._profile = self._profile, self.call("browser.createUserContext")["userContext"]
+        self.context = self.call("browsingContext.create", type="tab", userContext=self._profile)["context"]
+        if before:
+            self.call("browser.removeUserContext", userContext=before)
+        self.complaints = []
 
     def open(self, url: str) -> None:
         """Go there."""

@@ -7,10 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.admin_session import AdminSession
 from tests.firefox import Firefox
 from tests.processes import Server
 
 ESCAPE, LEFT = "\ue00c", "\ue012"
+
+#: What each card of the two groups shows: its number, the word below it, and the colour of the number.
+CARDS = """["ai", "portfolio"].flatMap((group) =>
+  [...document.querySelectorAll(`[data-group=${group}] .card`)].map((card) => [
+    card.querySelector(".value").textContent,
+    card.querySelector(".problem").checkVisibility() && card.querySelector(".problem").textContent,
+    getComputedStyle(card.querySelector(".value")).color,
+  ].join()))"""
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +32,42 @@ def server(tmp_path_factory: pytest.TempPathFactory, prepared_database: Path) ->
     server.stop()
 
 
-@pytest.fixture
-def firefox(tmp_path: Path) -> Iterator[Firefox]:
-    firefox = Firefox(tmp_path)
+@pytest.fixture(scope="module")
+def started_firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    """It takes as long to start as a test in it."""
+    firefox = Firefox(tmp_path_factory.mktemp("profile"))
     yield firefox
     firefox.close()
+
+
+@pytest.fixture
+def firefox(started_firefox: Firefox) -> Firefox:
+    started_firefox.forget()
+    return started_firefox
+
+
+@pytest.fixture
+def unreachable(server: Server) -> Iterator[None]:
+    """AI and Portfolio come from a Redis that is not there."""
+    admin = AdminSession(server)
+    for kind in ("redis", "mock"):
+        for group in ("AI", "Portfolio"):
+            admin.click(group, kind)
+        if kind == "redis":
+            yield
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_in_firefox_what_cannot_be_reached_is_a_dash_with_its_reason(firefox: Firefox, server: Server) -> None:
+    firefox.open(f"{server.url}?range=5m&theme=light")
+    firefox.wait_for("document.body?.dataset.state === 'degraded'")
+    assert firefox.evaluate("document.querySelector('.pill').innerText.replace(/\\s+/g, ' ')") == "◆ DEGRADED"
+    advice = firefox.evaluate("document.querySelector('#state .advice').innerText")
+    assert advice == "9 of 12 values are missing (unreachable)."
+    assert set(firefox.evaluate(CARDS)) == {"—,unreachable,rgb(89, 102, 119)"}
+    assert firefox.evaluate("document.title").startswith("◆ DEGRADED — ")
+    firefox.wait_for("/Redis: .*127.0.0.1:1/.test(document.querySelector('#reasons ul').textContent)")
+    assert firefox.complaints == []
 
 
 def test_in_firefox_the_page_is_live_complains_of_nothing_and_opens_without_its_server(
