@@ -280,6 +280,29 @@ def test_time_in_a_frozen_tab_is_not_staleness(browser: Browser, proxy: Proxy) -
     assert "stale" not in page.evaluate("window.states")
 
 
+#: What Chromium makes of a hidden tab after a minute: no frame comes, and timers come once a minute.
+HIDDEN = """
+  for (const name of ["setInterval", "setTimeout"]) {
+    const begin = window[name];
+    window[name] = (act, delay) => begin(() => window.isHidden || act(), delay);
+  }
+  const frame = window.requestAnimationFrame;
+  window.requestAnimationFrame = (draw) => frame((at) => window.isHidden || draw(at));
+  Object.defineProperty(document, "visibilityState", { get: () => (window.isHidden ? "hidden" : "visible") });
+"""
+
+
+def test_the_title_of_a_hidden_tab_goes_on(browser: Browser, proxy: Proxy) -> None:
+    page = browser.new_page()
+    page.add_init_script(HIDDEN)
+    page.goto(proxy.url)
+    wait_for_state(page, "live")
+    page.evaluate("window.isHidden = true")
+    for _ in range(2):
+        before = page.title()
+        wait_for_claim(page, "before => document.title !== before && document.title.startsWith('● ')", before, 5)
+
+
 def test_a_publishers_clock_that_is_set_back_is_shown_and_the_page_stays_live(browser: Browser, proxy: Proxy) -> None:
     off = 0
 

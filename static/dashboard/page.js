@@ -131,6 +131,8 @@ class Page {
     }
     if (isFirst) this.#paint();
     else this.#requestFrame();
+    // Nor timers, but once a minute; messages come as ever, and keep the title and the icon those of now.
+    if (document.visibilityState === "hidden" && this.local.now() - this.lookedAt >= LOOK_EVERY / 1000) this.#look();
   }
 
   #requestFrame() {
