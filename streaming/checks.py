@@ -57,7 +57,7 @@ class Check:
         except DatabaseError as failure:
             error = explain_database_error(failure)
         except Exception as failure:  # whatever it is, it is the answer
-            error = f"{type(failure).__name__}: {failure}"
+            error = f"{type(failure).__name__}: {failure}".rstrip(".")  # more follows in its sentence
         result: Result = {"ok": error is None, "ms": round((time.perf_counter() - started) * 1000, 1)}
         if error:
             result["error"] = error

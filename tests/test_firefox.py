@@ -66,7 +66,9 @@ def test_in_firefox_what_cannot_be_reached_is_a_dash_with_its_reason(firefox: Fi
     assert advice == "9 of 12 values are missing (unreachable)."
     assert set(firefox.evaluate(CARDS)) == {"—,unreachable,rgb(89, 102, 119)"}
     assert firefox.evaluate("document.title").startswith("◆ DEGRADED — ")
-    firefox.wait_for("/Redis: .*127.0.0.1:1/.test(document.querySelector('#reasons ul').textContent)")
+    firefox.wait_for("document.querySelectorAll('#reasons li').length === 4")
+    reasons = firefox.evaluate("[...document.querySelectorAll('#reasons li')].map(({ textContent }) => textContent)")
+    assert re.fullmatch(r"Redis: .*127\.0\.0\.1:1\b.*[^.]\.", reasons[1])
     assert firefox.complaints == []
 
 

@@ -270,6 +270,7 @@ def test_what_is_wrong_is_said_in_redis_own_words(redis: Redis, command: tuple[s
             assert not a.lease.is_held
             for word in words:
                 assert word.lower() in a.lease.error.lower(), a.lease.error
+            assert not a.lease.error.endswith(".")  # it stands within sentences
 
     play(scenario)
     if command[0] == "SHUTDOWN":

@@ -27,7 +27,7 @@ SCRIPT_LINE = re.compile(r"^.*@user_script: ?\d+: -?")
 
 def describe_failure(error: BaseException) -> str:
     """What went wrong, in words that somebody can act on; never empty, as many an exception's own text is."""
-    text = str(error).strip()
+    text = str(error).strip().rstrip(".")
     if isinstance(error, TimeoutError | RedisTimeoutError):
         return f"no answer from Redis in time{': ' + text if text else ''}; it hangs, or the way to it does"
     if isinstance(error, ResponseError) and not isinstance(error, RedisConnectionError):
