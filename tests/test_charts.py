@@ -302,7 +302,7 @@ def test_a_young_history_fills_its_chart(browser: Browser, tmp_path: Path) -> No
     server = Server(tmp_path, STREAM_INTERVAL="0.5").start()
     try:
         page = open_page(browser, f"{server.url}?range=24h")
-        wait_for_claim(page, "document.querySelector('figure.large .at').textContent.includes('collecting for ')")
+        wait_for_claim(page, "document.querySelector('figure.large .at').textContent.includes('collecting for')")
         wait_until(lambda: json.loads(server.get("/stream/history?points=2")[1])["oldest"])
     finally:
         server.stop()

@@ -173,7 +173,7 @@ def test_the_live_number_never_lies_outside_of_what_is_said_of_its_range(
     page.add_init_script(UNEASY_CLOCK)
     page.route_web_socket(re.compile("/stream/live"), rise)
     page.goto(f"{proxy.url}?range={span}", wait_until="commit", timeout=1000 * PATIENCE_S)
-    wait_for_claim(page, "document.querySelector('[data-metric=latency] .at')?.textContent.includes('max 10,0')")
+    wait_for_claim(page, "document.querySelector('[data-metric=latency] .at')?.textContent.includes('max\\u00a010,0')")
     wait_for_claim(page, "document.querySelector('[data-figure=high]').textContent !== '—'")
     page.evaluate(
         """() => {
@@ -183,7 +183,7 @@ def test_the_live_number_never_lies_outside_of_what_is_said_of_its_range(
           const look = () => {
             const pairs = [
               [text("[data-metric=pnl] .value"), text("[data-figure=high]")],
-              [text("[data-metric=latency] .value"), text("[data-metric=latency] .at").split("max ")[1]],
+              [text("[data-metric=latency] .value"), text("[data-metric=latency] .at").split("max\\u00a0")[1]],
             ];
             seen.values.add(pairs[0][0]);
             for (const [value, high] of pairs) if (!(number(value) <= number(high))) seen.outside.push([value, high]);
@@ -194,6 +194,45 @@ def test_the_live_number_never_lies_outside_of_what_is_said_of_its_range(
     )
     wait_for_claim(page, f"window.seen.values.size >= {count}", patience_s=PATIENCE_S)
     assert page.evaluate("window.seen.outside") == []
+
+
+#: Parts of what stands beside charts that are cut: neither whole nor out of sight.
+CUT = """[...document.querySelectorAll(".chart .at")].flatMap(({ firstChild, parentElement }) => {
+  const { right, bottom } = parentElement.getBoundingClientRect();
+  return [...(firstChild?.data ?? "").matchAll(/[^ ]+/g)].flatMap((part) => {
+    const range = document.createRange();
+    range.setStart(firstChild, part.index);
+    range.setEnd(firstChild, part.index + part[0].length);
+    const box = range.getBoundingClientRect();
+    return box.right <= right + 0.5 || box.top >= bottom - 2 ? [] : [part[0]];
+  });
+})"""
+
+
+def test_no_number_beside_a_chart_is_cut(browser: Browser, proxy: Proxy) -> None:
+    passed = 0
+
+    def take_away(ws: Any) -> None:
+        def pass_on(text: str) -> None:
+            nonlocal passed
+            passed += 1
+            message = json.loads(text)
+            if passed >= 5:
+                message["sources"]["ai"] = "redis"
+                message |= {"latency": None, "problems": {"latency": "unreachable"}}
+            ws.send(json.dumps(message))
+
+        ws.connect_to_server().on_message(pass_on)
+
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.route_web_socket(re.compile("/stream/live"), take_away)
+    page.goto(f"{proxy.url}?range=5m", wait_until="commit", timeout=1000 * PATIENCE_S)
+    said = "document.querySelector('[data-metric=latency] .at')?.textContent"
+    wait_for_claim(page, f"{said}?.startsWith('simulated: min')", patience_s=PATIENCE_S)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        wait_for_claim(page, f"innerWidth === {width}")
+        assert page.evaluate(CUT) == [], width
 
 
 def test_a_thumb_finds_the_ranges_and_sees_the_table_it_asked_for(browser: Browser, proxy: Proxy) -> None:

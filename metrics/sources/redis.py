@@ -91,7 +91,7 @@ class RedisSource:
     def _note_unreachable(self, error: Exception, deadline_s: float) -> None:
         if self.address not in self.unreachable_since:
             self.unreachable_since[self.address] = time.monotonic()
-            why = f"no answer within {deadline_s:.2f} s" if isinstance(error, TimeoutError) else error
+            why = f"no answer within {deadline_s:.2f} s" if isinstance(error, TimeoutError) else str(error).rstrip(".")
             logger.warning(
                 "Redis at %s is unreachable: %s. Its metrics are null; asking at each tick.", self.address, why
             )

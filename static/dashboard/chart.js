@@ -179,7 +179,7 @@ export class Chart {
 
   /** Beside the title: the value under the cursor, or the window's lowest and highest. @param {number|null|undefined} index */
   showAt(index) {
-    setText(this.at, this.textAt(index, this.#isMarked) || this.summary);
+    setText(this.at, keepNumbersWhole(this.textAt(index, this.#isMarked) || this.summary));
   }
 
   /** @param {number|null|undefined} index  @param {boolean} [isMarked] the reader sees that the card is  @returns {string} what is at a time; empty: nothing is pointed at */
@@ -244,6 +244,11 @@ export class Chart {
     const label = describeChart(this.charts, this.metric, this.markers);
     if (this.host.getAttribute("aria-label") !== label) this.host.setAttribute("aria-label", label);
   }
+}
+
+/** Where there is no room for all, a number is missing with what belongs to it: "max 1…" never was. @param {string} text */
+function keepNumbersWhole(text) {
+  return text.replace(/ (?=[−+\d])|(?<=\d) (?!·)/g, "\u00a0");
 }
 
 /** A dot at the lines, none at the bands' edges. @param {Plot} plot  @param {number} index of a series  @returns {HTMLElement} */
