@@ -228,7 +228,7 @@ def test_no_number_beside_a_chart_is_cut(browser: Browser, proxy: Proxy) -> None
     page.route_web_socket(re.compile("/stream/live"), take_away)
     page.goto(f"{proxy.url}?range=5m", wait_until="commit", timeout=1000 * PATIENCE_S)
     said = "document.querySelector('[data-metric=latency] .at')?.textContent"
-    wait_for_claim(page, f"{said}?.startsWith('simulated: min')", patience_s=PATIENCE_S)
+    wait_for_claim(page, f"{said}?.startsWith('sim: min')", patience_s=PATIENCE_S)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         wait_for_claim(page, f"innerWidth === {width}")

@@ -208,7 +208,8 @@ export class Chart {
     const { charts, metric, range } = this;
     const isToldAbove = this.isLarge && !charts.view.isZoomed && !charts.window.isLoading; // by the figures
     const youth = this.isLarge ? describeYouth(charts) : "";
-    const told = isToldAbove ? "" : summarise(charts, metric, range, this.#isMarked);
+    const whole = isToldAbove ? "" : summarise(charts, metric, range, this.#isMarked);
+    const told = this.isLarge ? whole : whole.replace(/^simulated: /, "sim: "); // as the cards' own marks: there is little room
     const text = told && this.isLarge && charts.view.isZoomed ? `zoomed: ${told}` : told;
     this.summary = [text, youth].filter(Boolean).join(" · ");
     if (this.plot.cursor.idx === null || this.plot.cursor.idx === undefined) this.showAt(null);
