@@ -1,12 +1,14 @@
 """The page's files as they are served: compressed, kept by browsers, under a strict policy."""
 
 import gzip
+import http.client
 import json
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import StartServer
 from tests.processes import ROOT, Server
 
 
@@ -36,6 +38,18 @@ def test_files_are_answered_for_as_http_has_it(server: Server, manifest: dict[st
     assert server.get(path, "HEAD") == (200, "")
     assert server.get(path, "POST")[0] == 405
     assert server.get(path + "x")[0] == server.get("/static/../manage.py")[0] == 404
+
+
+def test_files_are_for_https_where_it_is_set(start_server: StartServer, manifest: dict[str, str]) -> None:
+    server = start_server(HTTPS="true", ALLOWED_HOSTS="127.0.0.1", TRUSTED_PROXIES="1")
+    path = f"/static/{manifest['dashboard/page.css']}"
+    statuses = []
+    for headers in ({}, {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection.request("GET", path, headers=headers)
+        statuses.append(connection.getresponse().status)
+        connection.close()
+    assert statuses == [301, 200]
 
 
 def test_the_pages_policy_forbids_what_it_does_not_need(server: Server) -> None:
