@@ -62,9 +62,9 @@ def test_a_database_that_refuses_to_be_written_again_and_again_costs_nothing(
     database = sqlite3.connect(database_of(server), isolation_level=None)
     database.execute("BEGIN EXCLUSIVE")
     wait_until(lambda: witness.read(5) or server.health()["history"]["waiting"] > 100, 60)
-    report = server.health()
-    assert report["status"] == "degraded"
-    assert any(re.search(r"History: \d+ snapshots wait .*locked", reason) for reason in report["reasons"])
+    wait_until(lambda: server.health()["status"] == "degraded")  # not down, but for moments of a busy machine
+    reasons = server.health()["reasons"]
+    assert any(re.search(r"History: \d+ snapshots wait .*locked", reason) for reason in reasons)
     database.execute("ROLLBACK")
     database.close()
     wait_until(lambda: server.health()["status"] == "ok")
