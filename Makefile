@@ -72,7 +72,7 @@ simulate: .venv/installed-dev .env
 
 FUZZ_FACTOR ?= 200
 fuzz: .venv/installed-dev .env staticfiles/staticfiles.json
-	@FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/pytest -n 2 --timeout 1800 tests/test_fuzz_parsers.py tests/test_fuzz_servers.py
+	@FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/pytest -n 2 --timeout 1800 tests/test_fuzz_parsers.py tests/test_fuzz_servers.py tests/test_handshake.py
 
 .venv/installed-bench: benchmarks/requirements.lock .venv/installed
 	$(BIN)/python $(INSTALL) benchmarks/requirements.lock

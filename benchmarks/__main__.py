@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.connects import measure_connects
 from benchmarks.load import LoadError
 from benchmarks.machine import describe_machine, describe_versions
 from benchmarks.measure import measure_newcomers, measure_restart, run_case
@@ -86,7 +87,9 @@ def run(plan: Plan, arguments: argparse.Namespace, folder: Path) -> dict[str, An
     """Run all cases; what fails is reported, and the rest goes on."""
     ports = Ports(arguments.port)
     rows: list[Row] = []
-    beside: dict[str, list[Row]] = {"newcomers": [], "restarts": [], "resumes": [], "snapshots": [], "workers": []}
+    beside: dict[str, list[Row]] = {
+        what: [] for what in ("newcomers", "connects", "restarts", "resumes", "snapshots", "workers")
+    }
     failures: list[str] = []
 
     @contextlib.contextmanager
@@ -115,6 +118,9 @@ def run(plan: Plan, arguments: argparse.Namespace, folder: Path) -> dict[str, An
         if largest_case := largest.get(name):
             peer, server = largest_case.peer, name.removeprefix("ours-")
             measure_beside("newcomers", name, partial(measure_newcomers, largest_case, ports.next(), look_every_ms))
+            with reporting(f"{name}, connects"):
+                beside["connects"] += measure_connects(server, ports.next())
+                print(f"{name}, connects: {beside['connects'][-2:]}", flush=True)
             measure_beside("restarts", name, partial(measure_restart, peer, COMING_BACK, ports.next(), look_every_ms))
             measure_beside("resumes", name, partial(measure_resume, server, COMING_BACK, ports.next()))
             for database in DATABASES:

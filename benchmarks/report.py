@@ -12,6 +12,7 @@ from benchmarks.results import Results, choose_shown_clients, merge_rounds, read
 from benchmarks.tables import (
     describe_history,
     describe_results,
+    tabulate_connects,
     tabulate_resumes,
     tabulate_snapshots,
     tabulate_workers,
@@ -33,6 +34,7 @@ def compose_page(results: Results, history: Results) -> str:
         "[[results]]": describe_results(results, name_pictures(results)),
         "[[history]]": describe_history(history),
         "[[resume]]": "\n".join(tabulate_resumes(results.get("resumes", []))),
+        "[[connects]]": "\n".join(tabulate_connects(results.get("connects", []))),
         "[[workers]]": "\n".join(tabulate_workers(results.get("workers", []))),
         "[[snapshot]]": "\n".join(tabulate_snapshots(results.get("snapshots", []))),
     }

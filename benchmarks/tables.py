@@ -179,3 +179,12 @@ def tabulate_workers(rows: list[Row]) -> Iterator[str]:
     for row in rows:
         figures = f"{row['per_second']:,.0f} | {row['cpu_us']:.1f} | {row['cores']:.2f} | {row['load_cores']:.2f}"
         yield f"| {row['server']} | {row['workers']} | {row['clients']:,} | {figures} | {row['lost']} |"
+
+
+def tabulate_connects(rows: list[Row]) -> Iterator[str]:
+    """What a connect costs."""
+    yield "| | connects a second | CPU µs each | least and most |"
+    yield "|:--|--:|--:|--:|"
+    for row in rows:
+        least, *_, most = row["cpu_us_all"]
+        yield f"| {row['name']} | {row['per_second']:,.0f} | {row['cpu_us']:.0f} | {least:.0f}, {most:.0f} |"

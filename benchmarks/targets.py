@@ -99,6 +99,9 @@ def by_itself(rows: list[Row], results: Results) -> Iterator[Target]:
         row, other = find_row(rows, name, 5000), find_row(rows, "nchan", 5000)
         measured = row["connects"]["per_second"] / other["connects"]["per_second"] if row and other else None
         yield Target(f"connects a second against nchan, 5,000 clients, {title}", connects, False, measured, as_multiple)
+        costs = {row["name"]: row["cpu_us"] for row in results.get("connects", [])}
+        measured = costs[name] / costs[f"{server} alone"] if name in costs else None
+        yield Target(f"CPU a connect against the server alone, {title}", 1.0, True, measured, as_multiple)
         beside = next((row for row in results["newcomers"] if row["peer"] == name and row["clients"] >= 9000), None)
         measured = beside["beside_all"] / beside["beside_few"] if beside else None
         many = f"{beside['clients'] if beside else 10_000:,}"

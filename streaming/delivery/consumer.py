@@ -46,6 +46,8 @@ def choose_subprotocol(offered: list[str]) -> str | None:
 
     Those that offer a token may offer another one beside it, so that the token does not come back in an answer.
     """
+    if not offered:
+        return None
     tokens = [name for name in offered if find_subprotocol(name)]
     return next((name for name in offered if tokens and name not in tokens), tokens[0] if tokens else None)
 

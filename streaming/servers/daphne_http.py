@@ -4,11 +4,13 @@ import asyncio
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.web.http import HTTPChannel
 
 from streaming.limits.bodies import LARGEST_BODY, TOO_LARGE
 from streaming.limits.frames import FAREWELL_S
 from streaming.limits.visits import Visit, Visits
+from streaming.servers.handshake import PlainRequest
 
 REFUSAL = (
     b"HTTP/1.1 413 Content Too Large\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\n"
@@ -41,7 +43,30 @@ class LimitedRequest(WebRequest):  # type: ignore[misc]  # it has no types
     def process(self) -> Any:
         """Twisted: the whole request is here."""
         self.channel.meet()
-        return None if self._is_refused else super().process()
+        if self._is_refused:
+            return None
+        plain = self._find_plain()
+        if plain is None:
+            return super().process()
+        self._become_websocket(plain)
+        return None
+
+    def _find_plain(self) -> PlainRequest | None:
+        if not self.channel.factory.is_known or isinstance(self.channel.transport, ProtocolWrapper):
+            return None
+        lines = self.requestHeaders.getAllRawHeaders()
+        headers = [(name.lower(), value) for name, values in lines for value in values]
+        return PlainRequest.find(self.method, self.uri, self.clientproto.removeprefix(b"HTTP/"), headers)
+
+    def _become_websocket(self, request: PlainRequest) -> None:
+        """As Daphne does, without writing the request down once more."""
+        transport: Any = self.channel.transport
+        protocol = self.server.ws_factory.buildProtocol(self.client)
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        protocol.begin(request)
+        self.server.protocol_disconnected(self)
+        transport.resumeProducing()
 
     def _refuse(self) -> None:
         """Say why, read nothing more, and end the connection when that could be read."""
@@ -95,9 +120,11 @@ class VisitedFactory(HTTPFactory):  # type: ignore[misc]  # it has no types
 
     protocol = VisitedChannel
 
-    def __init__(self, server: Any, visits: Visits) -> None:
+    def __init__(self, server: Any, visits: Visits, *, is_known: bool) -> None:
+        """`is_known`: whether this Daphne is as its Door expects."""
         super().__init__(server)
         self.visits = visits
+        self.is_known = is_known
 
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
         """As Daphne does, with our kind of request."""

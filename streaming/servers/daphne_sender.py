@@ -6,6 +6,7 @@ goes unanswered), and cannot close with 1012 or 1013: see docs/benchmarks.md.
 
 import asyncio
 import functools
+import logging
 import time
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -13,17 +14,23 @@ from typing import Any, ClassVar
 import autobahn.twisted.websocket
 import autobahn.websocket.protocol
 from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
 from websockets.frames import CloseCode
 
 from streaming.delivery.sending import AsgiSend, Sender, SteppingSender
 from streaming.limits.frames import FAREWELL_S, REASON, FrameBudget
 from streaming.limits.visits import Visit
 from streaming.servers.daphne_http import VisitedChannel
+from streaming.servers.handshake import PlainRequest
 from streaming.servers.internals import Door, needs
 from streaming.servers.socket_sender import SocketSender
+
+logger = logging.getLogger(__name__)
 
 
 class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no types
@@ -52,7 +59,7 @@ class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no typ
         whether they are shown or not: a fifteenth.
         """
         for module in (autobahn.websocket.protocol, autobahn.twisted.websocket):
-            vars(module).update(hltype=leave_as_it_is, hlval=leave_as_it_is)
+            vars(module).update(hltype=leave_as_it_is, hlval=leave_as_it_is, pformat=leave_as_it_is)
         for name in WebSocketServerProtocol.CONFIG_ATTRS:
             option = getattr(factory, name)
             setattr(cls, name, staticmethod(option) if callable(option) else option)
@@ -83,6 +90,27 @@ class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no typ
         if allowed < len(data):
             self._cut_off()
 
+    def begin(self, request: PlainRequest) -> None:
+        """Begin with a request that was parsed and found well, as `processHandshake` does with one that was not."""
+        self._budget = FrameBudget()
+        self._wskey = request.key
+        self.websocket_protocols = request.subprotocols
+        self.websocket_version = 13
+        self.websocket_extensions: list[Any] = []
+        self._raw_query_string = request.query
+        headers = {name.decode(): value.decode() for name, value in request.headers}
+        asked = ConnectionRequest(
+            self.peer, headers, headers["host"], request.path.decode(), {}, 13, "", request.subprotocols, []
+        )
+        maybeDeferred(self.onConnect, asked).addCallbacks(self.succeedHandshake, self._refuse)
+
+    def _refuse(self, failure: Failure) -> None:
+        denial = failure.value
+        if not isinstance(denial, ConnectionDeny):
+            logger.error("A handshake failed.", exc_info=denial)
+            denial = ConnectionDeny(ConnectionDeny.INTERNAL_SERVER_ERROR, "Internal server error")
+        self.failHandshake(denial.reason, denial.code)
+
     def forget_handshake(self) -> None:
         """Let go of what nobody reads any more: the request, in four shapes."""
         with suppress(AttributeError):  # a version that keeps them elsewhere
@@ -107,7 +135,7 @@ class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no typ
 
 
 def leave_as_it_is(value: object, **_: Any) -> object:
-    """In place of Autobahn's `hltype` and `hlval`, for its log."""
+    """In place of Autobahn's `hltype`, `hlval` and `pformat`, for its log."""
     return value
 
 
@@ -171,6 +199,15 @@ class DaphneDoor(Door):
     server = "daphne"
     expected = (
         needs(WebSocketProtocol, "STATE_OPEN", "sendCloseFrame", "sendData", "_dataReceived", "CONFIG_ATTRS"),
+        needs(WebSocketServerProtocol, "succeedHandshake", "failHandshake", "onConnect"),
+        needs(
+            autobahn.websocket.protocol.WebSocketServerProtocol,
+            "_wskey",
+            "websocket_version",
+            "websocket_protocols",
+            "websocket_extensions",
+        ),
+        needs(WebSocketProtocol, "_raw_query_string"),
         needs(FileDescriptor, "dataBuffer", "_tempDataLen", "registerProducer", "unregisterProducer"),
         needs(Connection, "TLS", "abortConnection"),
     )

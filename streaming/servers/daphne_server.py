@@ -28,7 +28,7 @@ from streaming.servers import (
     ping_interval_s,
 )
 from streaming.servers.daphne_http import VisitedFactory
-from streaming.servers.daphne_sender import WatchedProtocol
+from streaming.servers.daphne_sender import DaphneDoor, WatchedProtocol
 from streaming.servers.mailbox import Mailbox
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,11 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # it has no types
 
     @http_factory.setter
     def http_factory(self, factory: Any) -> None:
-        self._http_factory = factory if self._visits is None else VisitedFactory(self, self._visits)
+        self._http_factory = (
+            factory
+            if self._visits is None
+            else VisitedFactory(self, self._visits, is_known=not DaphneDoor.find_missing())
+        )
 
     def timeout_checker(self) -> None:
         """Check a part of the connections, and come back for the next; Daphne starts this once."""

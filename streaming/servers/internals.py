@@ -13,15 +13,15 @@ logger = logging.getLogger(__name__)
 
 
 class Expectation(NamedTuple):
-    """A class and the attributes that it must have, or set on its instances."""
+    """A class and the attributes that it must have, or that its methods set or read on its instances."""
 
     owner: type
     attributes: tuple[str, ...]
 
     def find_missing(self) -> Iterator[str]:
         """Every attribute that it has not."""
-        set_at_start = getattr(vars(self.owner).get("__init__"), "__code__", None)
-        names = set_at_start.co_names if set_at_start else ()
+        codes = (getattr(member, "__code__", None) for member in vars(self.owner).values())
+        names = {name for code in codes if code is not None for name in code.co_names}
         for name in self.attributes:
             if not hasattr(self.owner, name) and name not in names:
                 yield f"{self.owner.__module__}.{self.owner.__qualname__}.{name}"
@@ -38,8 +38,13 @@ class Door:
     server: ClassVar[str]
     expected: ClassVar[tuple[Expectation, ...]]
 
+    @classmethod
+    def find_missing(cls) -> list[str]:
+        """Whatever is expected of this server and is not there."""
+        return [name for expectation in cls.expected for name in expectation.find_missing()]
+
     def __init__(self) -> None:
-        missing = [name for expectation in self.expected for name in expectation.find_missing()]
+        missing = self.find_missing()
         self.is_usable = not missing
         if missing:
             logger.warning(

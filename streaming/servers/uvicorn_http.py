@@ -6,6 +6,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from streaming.limits.visits import Visit, Visits
+from streaming.servers.handshake import PlainRequest
 from streaming.servers.uvicorn_sender import WatchedProtocol
 
 
@@ -14,9 +15,11 @@ class VisitedProtocol(HttpToolsProtocol):
 
     _visit: Visit | None = None
 
-    def __init__(self, visits: Visits, **options: Any) -> None:
+    def __init__(self, visits: Visits, is_known: bool, **options: Any) -> None:
+        """`is_known`: whether this uvicorn is as its Door expects."""
         super().__init__(**options)
         self._visits = visits
+        self._is_known = is_known
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a place, or be gone."""
@@ -38,8 +41,8 @@ class VisitedProtocol(HttpToolsProtocol):
             self._visit.expect_head()
 
     def on_headers_complete(self) -> None:
-        """A request's head."""
-        if self._visit is not None:
+        """A request's head; that of a WebSocket is all of it."""
+        if self._visit is not None and not self.parser.should_upgrade():
             self._visit.expect_body()
         super().on_headers_complete()
 
@@ -53,7 +56,18 @@ class VisitedProtocol(HttpToolsProtocol):
         """The connection is a WebSocket from here on."""
         if self._visit is not None:
             self._visit.meet()
-        super().handle_websocket_upgrade()
+        plain = self._find_plain() if self._is_known else None
+        if plain is None:
+            super().handle_websocket_upgrade()
+        else:
+            self.connections.discard(self)
+            websocket = WatchedProtocol(config=self.config, server_state=self.server_state, app_state=self.app_state)
+            websocket.begin(self.transport, plain)
+            self.transport.set_protocol(websocket)
         protocol = self.transport.get_protocol()
         if isinstance(protocol, WatchedProtocol):
             protocol.visit, self._visit = self._visit, None
+
+    def _find_plain(self) -> PlainRequest | None:
+        scope = self.scope
+        return PlainRequest.find(scope["method"].encode(), self.url, scope["http_version"].encode(), self.headers)

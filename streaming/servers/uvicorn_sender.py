@@ -3,18 +3,25 @@
 uvicorn's `send` would make the frame again for each client; its protocol is ours to extend (`ws=` takes a class).
 """
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
-from uvicorn.protocols.utils import is_ssl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected, is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
+from websockets.protocol import Protocol, State
+from websockets.server import ServerProtocol
+from websockets.utils import accept_key
 
 from streaming.delivery.eager import begin
 from streaming.delivery.sending import AsgiSend, Sender, SteppingSender
 from streaming.limits.frames import FAREWELL_S, REASON, FrameBudget
 from streaming.limits.visits import Visit
+from streaming.servers.handshake import PlainRequest
 from streaming.servers.internals import Door, needs
 from streaming.servers.mailbox import Mailbox
 from streaming.servers.socket_sender import SocketSender
@@ -30,10 +37,65 @@ class WatchedProtocol(WebSocketsSansIOProtocol):
     sender: "UvicornSender | None" = None
     visit: Visit | None = None
     _budget: FrameBudget | None = None
+    _plain: PlainRequest | None = None  # that was not answered yet
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.queue: Any = Mailbox()
+
+    def begin(self, transport: asyncio.Transport, request: PlainRequest) -> None:
+        """Begin with a request that was parsed and found well, as `handle_connect` does with one that was not."""
+        self.connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # uvloop: write at once
+        self._plain = request
+        self.handshake_initiated = True
+        self.conn.parser = Protocol.parse(self.conn)  # what comes next are frames
+        next(self.conn.parser)
+        self.scope = {
+            "type": "websocket",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.4"},
+            "http_version": "1.1",
+            "scheme": self.scheme,
+            "server": self.server,
+            "client": self.client,
+            "root_path": self.root_path,
+            "path": self.root_path + unquote(request.path.decode()),
+            "raw_path": self.root_path.encode() + request.path,
+            "query_string": request.query,
+            "headers": request.headers,
+            "subprotocols": request.subprotocols,
+            "state": self.app_state.copy(),
+            "extensions": {"websocket.http.response": {}},
+        }
+        self.queue.put_nowait({"type": "websocket.connect"})
+        task = self.loop.create_task(self.run_asgi())
+        task.add_done_callback(self.on_task_complete)
+        self.tasks.add(task)
+
+    async def send(self, message: Any) -> None:
+        """ASGI's; a plain request is accepted with an answer of our own."""
+        if self._plain is None or message["type"] != "websocket.accept":
+            await super().send(message)
+        elif self.disconnected:
+            raise ClientDisconnected
+        elif not self.transport.is_closing():
+            self._accept(self._plain, message.get("subprotocol"), message.get("headers", ()))
+
+    def _accept(self, request: PlainRequest, subprotocol: str | None, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        lines = [
+            b"HTTP/1.1 101 Switching Protocols",
+            b"upgrade: websocket",
+            b"connection: Upgrade",
+            b"sec-websocket-accept: " + accept_key(request.key).encode(),
+            *(b"%b: %b" % header for header in (*self.default_headers, *headers)),
+        ]
+        if subprotocol is not None:
+            lines.append(b"sec-websocket-protocol: " + subprotocol.encode())
+        self._plain = None
+        self.handshake_complete = True
+        self.conn.state = State.OPEN
+        self.transport.write(b"\r\n".join([*lines, b"", b""]))
+        self.start_keepalive()
 
     def forget_handshake(self) -> None:
         """Let go of what nobody reads any more: the request, in three shapes, and the answer."""
@@ -41,7 +103,8 @@ class WatchedProtocol(WebSocketsSansIOProtocol):
             scope: Any = self.scope
             scope["headers"].clear()  # a list that the application's copies of the scope have, too
             scope.clear()
-            del self.request, self.response
+            vars(self).pop("request", None)
+            vars(self).pop("response", None)
 
     def pause_writing(self) -> None:
         """The transport keeps something."""
@@ -148,6 +211,10 @@ class UvicornDoor(Door):
         needs(
             WebSocketsSansIOProtocol, "handshake_initiated", "handshake_complete", "read_paused", "close_timer", "queue"
         ),
+        needs(WebSocketsSansIOProtocol, "run_asgi", "on_task_complete", "start_keepalive", "default_headers", "conn"),
+        needs(HttpToolsProtocol, "handle_websocket_upgrade", "headers", "scope", "url", "server_state", "app_state"),
+        needs(ServerProtocol, "parse"),
+        needs(Protocol, "parse", "parser", "state"),
     )
 
     def make_sender(self, send: AsgiSend) -> Sender:
