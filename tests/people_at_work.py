@@ -62,6 +62,6 @@ def close_of(connection: ClientConnection) -> tuple[int, str]:
 
 def watch(server: Server, visitor: Any) -> ClientConnection:
     """A connection with a visitor's session, over which something came."""
-    connection = server.connect(additional_headers=visitor.cookie)
+    connection = server.connect(additional_headers=visitor.cookie, legacy=True)  # whoever asks closes it
     connection.recv(timeout=20)
     return connection

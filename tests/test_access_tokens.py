@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -156,12 +156,13 @@ def test_whoever_may_not_look_any_more_is_closed_everywhere_at_once(
 ) -> None:
     begin = "user.is_active = user.is_superuser = True; user.save(); print(AccessToken(name='t', owner=user).begin())"
     token = run_in_shell(servers[0], begin).split()[-1]
-    connections = [connect(server, token) for server in servers for _ in range(3)]
-    for connection in connections:
-        connection.recv(timeout=20)
-    run_in_shell(servers[0], f"digest = digest_of({token!r})\n{change}\n")
-    for connection in connections:
-        assert close_of(connection)[0] == code
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(server, token)) for server in servers for _ in range(3)]
+        for connection in connections:
+            connection.recv(timeout=20)
+        run_in_shell(servers[0], f"digest = digest_of({token!r})\n{change}\n")
+        for connection in connections:
+            assert close_of(connection)[0] == code
     for server in servers:
         assert server.get("/stream/latest", **bearer(token))[0] == code - 4000
 
@@ -191,16 +192,15 @@ print(AccessToken(name="t", owner=User.objects.get(username="admin"), expires_at
 def test_a_viewer_has_so_many_connections_and_no_more(servers: list[Server]) -> None:
     token = make_token(servers[0])
     for server in servers:
-        open_ones = [connect(server, token) for _ in range(MOST)]
-        for connection in open_ones:
-            connection.recv(timeout=20)
-        with connect(server, token) as one_more:
-            code, reason = close_of(one_more)
-        assert (code, reason) == (4429, f"{MOST} connections are open already: close some")
-        open_ones.pop().close()
-        wait_until(partial(lets_in, server, token))  # the place is free again
-        for connection in open_ones:
-            connection.close()
+        with ExitStack() as stack:
+            open_ones = [stack.enter_context(connect(server, token)) for _ in range(MOST)]
+            for connection in open_ones:
+                connection.recv(timeout=20)
+            with connect(server, token) as one_more:
+                code, reason = close_of(one_more)
+            assert (code, reason) == (4429, f"{MOST} connections are open already: close some")
+            open_ones.pop().close()
+            wait_until(partial(lets_in, server, token))  # the place is free again
 
 
 def lets_in(server: Server, token: str) -> bool:
@@ -212,15 +212,17 @@ def lets_in(server: Server, token: str) -> bool:
 def test_logging_out_closes_what_hung_on_the_session(servers: list[Server]) -> None:
     session: Any = AdminSession(servers[0])
     cookie = next(each for each in session.cookies if each.name == "sessionid")
-    connections = [server.connect(additional_headers={"Cookie": f"sessionid={cookie.value}"}) for server in servers]
-    for connection in connections:
-        connection.recv(timeout=20)
-    began = time.monotonic()
-    session.get("/admin/")
-    session.post("/admin/logout/")
-    for connection in connections:
-        assert close_of(connection)[0] == 4401
-    print(f"closed after {time.monotonic() - began:.2f} s")
+    headers = {"Cookie": f"sessionid={cookie.value}"}
+    with ExitStack() as stack:
+        connections = [stack.enter_context(server.connect(additional_headers=headers)) for server in servers]
+        for connection in connections:
+            connection.recv(timeout=20)
+        began = time.monotonic()
+        session.get("/admin/")
+        session.post("/admin/logout/")
+        for connection in connections:
+            assert close_of(connection)[0] == 4401
+        print(f"closed after {time.monotonic() - began:.2f} s")
 
 
 def test_the_start_says_who_may_look_and_why(servers: list[Server]) -> None:

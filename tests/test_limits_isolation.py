@@ -84,5 +84,5 @@ def test_pages_are_served_a_few_at_a_time(start_server: StartServer) -> None:
         for _ in range(100):
             stack.enter_context(begin_to_ask(server, "/account/login/"))
         assert count_threads(server) < before + 15
-        assert ask(connect(server), "/stream/health") == b"HTTP/1.1 200 OK"
+        assert ask(connect(server), "/stream/health/live") == b"HTTP/1.1 200 OK"
         assert count_threads(server) < before + 15

@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -241,19 +242,20 @@ makers = [User.objects.create(username=f"maker {{number}}", is_superuser=True) f
 print(json.dumps([share(maker.username, ["ai"], maker) for maker in makers]))
 """
     secrets = json.loads(run_in_shell(site.servers[0], begin))
-    connections = [connect(server, secret) for server in site.servers for secret in secrets]
-    for connection in connections:
-        connection.recv(timeout=20)
-    changes = ""
-    for number, ending in enumerate(ENDINGS):
-        maker = f'maker = User.objects.get(username="maker {number}")'
-        changes += f"{maker}\nlink = maker.share_links.get()\n{ending}\n"
-    run_in_shell(site.servers[0], changes)
-    began = time.monotonic()
-    for connection in connections:
-        code, reason = close_of(connection)
-        assert code == 4403
-        assert "revoked" in reason
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(server, secret)) for server in site.servers for secret in secrets]
+        for connection in connections:
+            connection.recv(timeout=20)
+        changes = ""
+        for number, ending in enumerate(ENDINGS):
+            maker = f'maker = User.objects.get(username="maker {number}")'
+            changes += f"{maker}\nlink = maker.share_links.get()\n{ending}\n"
+        run_in_shell(site.servers[0], changes)
+        began = time.monotonic()
+        for connection in connections:
+            code, reason = close_of(connection)
+            assert code == 4403
+            assert "revoked" in reason
     took = time.monotonic() - began
     print(f"the last of {len(connections)} connections was closed {took:.2f} s after the last change")
     assert took < 30, "that was the look at everybody, once a minute"

@@ -119,6 +119,11 @@ class Client:
         return self._begin(self.send_now, frame)
 
     @property
+    def has(self) -> int:
+        """The id of the newest snapshot that it was sent."""
+        return self.after if self.block is None else self.block.after
+
+    @property
     def takes_stretches(self) -> bool:
         """Whether several snapshots may be sent to it at once: it gets them as they are, on a socket of ours."""
         return self.share is None and self.send_now.descriptor != NO_DESCRIPTOR

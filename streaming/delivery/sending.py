@@ -19,6 +19,10 @@ AsgiSend = Callable[[Mapping[str, Any]], Coroutine[Any, Any, None]]
 class SteppingBack(Protocol):
     """A client whose socket is written to directly."""
 
+    @property
+    def has(self) -> int:
+        """The id of the newest snapshot that it was sent."""
+
     def step_back(self) -> None:
         """Something waits before the socket, or it is closed: do not write to it directly."""
 

@@ -8,6 +8,11 @@ from streaming.delivery.sending import MakeSender
 
 #: Seconds that a client's pong may take (Daphne needs it to be less than the time between two pings).
 PING_TIMEOUT_S = 15
+#: Of the pings that are due to a client that snapshots reach, so many are one; TCP answers for the others.
+PINGS_AS_ONE = 5
+#: Seconds after which the kernel ends a connection whose peer acknowledges nothing of what it was sent: as long as a
+#: ping that goes unanswered takes. (Who does not read is closed long before.)
+UNACKNOWLEDGED_S = 75
 #: Connections that may wait to be accepted. After a restart everybody comes back at once; who does not fit into this
 #: queue tries again only seconds later. (Twisted's default is 50; the kernel caps it at net.core.somaxconn.)
 BACKLOG = 4096
@@ -30,11 +35,11 @@ class Address(NamedTuple):
 
 
 def ping_interval_s(snapshot_interval_s: float) -> int:
-    """Seconds between keep-alive pings.
+    """Seconds after which a keep-alive ping is due.
 
     Proxies and routers forget connections that carry nothing for a minute. Where snapshots come more often than that,
-    they keep the connection alive, and a ping only finds out who is gone: at 10,000 clients, one every 20 s for each
-    would cost as much as a third of the snapshots.
+    they keep the connection alive, and the peer's TCP acknowledges them: of its pings most are left out (see
+    SocketSender.spares_ping). With its pong one costs as much as ten snapshots.
     """
     return 60 if snapshot_interval_s < 20 else 20
 

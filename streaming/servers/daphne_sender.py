@@ -28,7 +28,7 @@ from streaming.limits.visits import Visit
 from streaming.servers.daphne_http import VisitedChannel
 from streaming.servers.handshake import PlainRequest
 from streaming.servers.internals import Door, needs
-from streaming.servers.socket_sender import SocketSender
+from streaming.servers.socket_sender import SocketSender, watch_peer
 
 logger = logging.getLogger(__name__)
 
@@ -41,14 +41,21 @@ class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no typ
 
     sender: "DaphneSender | None" = None
     visit: Visit | None = None
+    last_ping: float  # Unix seconds; Daphne's
     _budget: FrameBudget | None = None
     __hash__ = object.__hash__  # Daphne's mean the same, and are written in Python
     __eq__ = object.__eq__
 
     def check_timeouts(self) -> None:
         """As Daphne does; of nearly all it only asks whether a ping is due."""
-        if self.state != self.STATE_OPEN or time.time() - self.last_ping > self.server.ping_interval:
-            super().check_timeouts()
+        if self.state == self.STATE_OPEN:
+            now = time.time()
+            if now - self.last_ping <= self.server.ping_interval:
+                return
+            if self.sender is not None and self.sender.spares_ping():
+                self.last_ping = now
+                return
+        super().check_timeouts()
 
     @classmethod
     def settle_options(cls, factory: Any) -> None:
@@ -153,7 +160,7 @@ class DaphneSender(SocketSender):
 
     def __init__(self, protocol: WatchedProtocol) -> None:
         transport = protocol.transport
-        super().__init__(transport, transport.fileno())
+        super().__init__(transport, watch_peer(transport.getHandle()))
         self._protocol = protocol
         protocol.sender = self
         protocol.forget_handshake()
@@ -209,7 +216,7 @@ class DaphneDoor(Door):
         ),
         needs(WebSocketProtocol, "_raw_query_string"),
         needs(FileDescriptor, "dataBuffer", "_tempDataLen", "registerProducer", "unregisterProducer"),
-        needs(Connection, "TLS", "abortConnection"),
+        needs(Connection, "TLS", "abortConnection", "getHandle"),
     )
 
     def make_sender(self, send: AsgiSend) -> Sender:

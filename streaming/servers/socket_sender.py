@@ -6,11 +6,23 @@ at once, neither is needed. What the socket does not take goes to the transport,
 
 import asyncio
 import os
+import socket
 from collections.abc import Awaitable
 from typing import Any
 
 from streaming.delivery.sending import SteppingBack
+from streaming.servers import PINGS_AS_ONE, UNACKNOWLEDGED_S
 from streaming.wire import Frame
+
+#: The option; None: there is none but on Linux, and every ping is sent.
+USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+
+
+def watch_peer(connection: socket.socket) -> int:
+    """Have the kernel end `connection` when its peer acknowledges nothing for UNACKNOWLEDGED_S; its descriptor."""
+    if USER_TIMEOUT is not None:
+        connection.setsockopt(socket.IPPROTO_TCP, USER_TIMEOUT, UNACKNOWLEDGED_S * 1000)
+    return connection.fileno()
 
 
 class SocketSender:
@@ -21,12 +33,13 @@ class SocketSender:
     socket: each in the same callback, before anything else runs.
     """
 
-    __slots__ = ("_client", "_resumed", "_transport", "descriptor")
+    __slots__ = ("_client", "_had", "_resumed", "_spared", "_transport", "descriptor")
 
     def __init__(self, transport: Any, descriptor: int) -> None:
-        """`transport`: has `write`. `descriptor`: of its socket."""
+        """`transport`: has `write`. `descriptor`: of its socket, which the kernel watches (watch_peer)."""
         self._transport = transport
         self.descriptor = descriptor
+        self._had = self._spared = 0
         self._client: SteppingBack | None = None
         self._resumed: asyncio.Event | None = None  # there while the transport keeps too much
 
@@ -80,6 +93,19 @@ class SocketSender:
 
     async def _wait(self, resumed: asyncio.Event) -> None:
         await resumed.wait()
+
+    def spares_ping(self) -> bool:
+        """Whether the ping that is due now may be left out: since the last one was, snapshots went to this socket.
+
+        Where the peer is gone its TCP acknowledges none of them, and the kernel ends the connection (tcp(7),
+        TCP_USER_TIMEOUT). One in PINGS_AS_ONE goes out all the same: a process that was stopped, and whoever is gone
+        behind a proxy, nothing else finds.
+        """
+        had, self._had = self._had, self._client.has if self._client is not None else 0
+        self._spared += 1
+        if USER_TIMEOUT is None or self._had <= had or self._spared == PINGS_AS_ONE:
+            self._spared = 0
+        return self._spared > 0
 
     def pause(self) -> None:
         """The transport keeps too much for now."""

@@ -24,7 +24,7 @@ from streaming.limits.visits import Visit
 from streaming.servers.handshake import PlainRequest
 from streaming.servers.internals import Door, needs
 from streaming.servers.mailbox import Mailbox
-from streaming.servers.socket_sender import SocketSender
+from streaming.servers.socket_sender import SocketSender, watch_peer
 
 
 class WatchedProtocol(WebSocketsSansIOProtocol):
@@ -155,6 +155,13 @@ class WatchedProtocol(WebSocketsSansIOProtocol):
             self.close_sent = True
             self.close_timer = self.loop.call_later(FAREWELL_S, self.transport.abort)
 
+    def send_keepalive_ping(self) -> None:
+        """A ping is due."""
+        if self.sender is not None and self.sender.spares_ping():
+            self.schedule_ping()
+        else:
+            super().send_keepalive_ping()
+
     def keepalive_timeout(self) -> None:
         """The server says goodbye."""
         super().keepalive_timeout()
@@ -173,7 +180,7 @@ class UvicornSender(SocketSender):
 
     def __init__(self, protocol: WatchedProtocol) -> None:
         transport: Any = protocol.transport
-        super().__init__(transport, transport.get_extra_info("socket").fileno())
+        super().__init__(transport, watch_peer(transport.get_extra_info("socket")))
         self._protocol = protocol
         protocol.sender = self
         protocol.forget_handshake()
@@ -207,6 +214,7 @@ class UvicornDoor(Door):
     server = "uvicorn"
     expected = (
         needs(WebSocketsSansIOProtocol, "transport", "close_sent", "keepalive_timeout"),
+        needs(WebSocketsSansIOProtocol, "send_keepalive_ping", "schedule_ping"),
         needs(WebSocketsSansIOProtocol, "pause_writing", "resume_writing", "connection_lost", "data_received"),
         needs(
             WebSocketsSansIOProtocol, "handshake_initiated", "handshake_complete", "read_paused", "close_timer", "queue"
