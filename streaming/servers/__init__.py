@@ -39,7 +39,7 @@ def ping_interval_s(snapshot_interval_s: float) -> int:
 
     Proxies and routers forget connections that carry nothing for a minute. Where snapshots come more often than that,
     they keep the connection alive, and the peer's TCP acknowledges them: of its pings most are left out (see
-    SocketSender.spares_ping). With its pong one costs as much as ten snapshots.
+    SocketSender.spares_ping). With its pong one costs as much as five snapshots.
     """
     return 60 if snapshot_interval_s < 20 else 20
 
