@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.processes import Program
 
-#: Seconds between keep-alive pings, of every peer: what the dashboard itself does.
+#: Seconds between keep-alive pings of a peer: what the dashboard itself does while its stream is silent.
 PING_INTERVAL_S = 60
 
 
