@@ -16,6 +16,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from tempfile import TemporaryFile
 from typing import Any, ClassVar, TypeVar
+from zlib import crc32
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
@@ -181,6 +182,9 @@ class Server(Process):
             "PYTHONUNBUFFERED": "1",
             **UNMEASURED,
         }
+        database = environment.get("DATABASE_URL", "")
+        if database.startswith("postgres"):  # else the journal is beside the project, not beside a file
+            defaults["STREAM_JOURNAL"] = str(folder / f"unstored-{crc32(database.encode()):x}")
         command = [part.format(port=self.port, folder=folder) for part in self.COMMANDS[kind]]
         super().__init__(command, folder / f"server-{number}.log", **{**defaults, **environment})
 
