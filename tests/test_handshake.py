@@ -61,6 +61,7 @@ PLAIN: dict[str, tuple[str, dict[str, str]]] = {
 NOT_PLAIN: dict[str, tuple[str, dict[str, str | None]]] = {
     "an underscore": ("/stream/live", {**UNUSUAL}),
     "a whole address": ("http://localhost/stream/live", {}),
+    "two slashes": ("//localhost/stream/live", {}),
     "a fragment": ("/stream/live#now", {}),
     "a parameter": ("/stream/live;v=1", {}),
     "a letter beyond ASCII": ("/stream/l\u00efve", {}),

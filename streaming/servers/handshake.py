@@ -8,8 +8,9 @@ Any other goes the server's own way, to a library that knows what is wrong with 
 import re
 from typing import NamedTuple, Self
 
-#: What may be in a plain request: a path and a query, names (without underscores: servers differ in them), values.
-URL, NAMES, VALUES = re.compile(rb"/[!\"$-:<-~]*"), re.compile(rb"[a-z0-9-]*"), re.compile(rb"[\t -~]*")
+#: What may be in a plain request: a path (not what a URL has after its scheme) and a query, names (without underscores:
+#: servers differ in them), values.
+URL, NAMES, VALUES = re.compile(rb"/(?!/)[!\"$-:<-~]*"), re.compile(rb"[a-z0-9-]*"), re.compile(rb"[\t -~]*")
 #: Bytes of a head, and headers, above which a library may find it too large.
 LARGEST_HEAD, MOST_HEADERS = 8000, 100
 #: Headers that say that a body comes.
