@@ -1,6 +1,5 @@
 """Staff's choice of a source for each group."""
 
-import functools
 import time
 from collections.abc import Mapping
 from typing import ClassVar
@@ -12,9 +11,6 @@ from django.db import connection, models, transaction
 from metrics.catalogue import Group, SourceKind
 from metrics.choices import Choices, SourceChoice
 from metrics.models.source_switch import SourceSwitch, write_setting
-
-#: Group, kind, maximum age, whether fallbacks are used.
-Row = tuple[str, str, float, bool]
 
 GROUPS_BY_KEY = {group.value: group for group in Group}
 
@@ -29,16 +25,6 @@ def kind_constraints() -> list[models.BaseConstraint]:
         for kind, groups in groups_of.items()
         if len(groups) < len(Group)
     ]
-
-
-@functools.lru_cache(maxsize=8)  # they hardly ever change, and are read at each tick
-def choices_of(rows: tuple[Row, ...]) -> Choices:
-    """What rows of DataSource say, as far as this version knows their groups."""
-    return {
-        group: SourceChoice(group, SourceKind(kind), max_age_s, bool(use_fallbacks))
-        for key, kind, max_age_s, use_fallbacks in rows
-        if (group := GROUPS_BY_KEY.get(key)) is not None
-    }
 
 
 class DataSource(models.Model):
@@ -95,7 +81,12 @@ class DataSource(models.Model):
         """What staff chose, group by group; a group without a row is not in it (blocking). Raises django.db.Error."""
         with connection.cursor() as cursor:  # at each tick: an object for each row took three times as long
             cursor.execute(f'SELECT "group", kind, max_age_s, use_fallbacks FROM "{cls._meta.db_table}"')  # noqa: S608
-            return choices_of(tuple(cursor.fetchall()))
+            rows = cursor.fetchall()
+        return {
+            group: SourceChoice(group, SourceKind(kind), max_age_s, bool(use_fallbacks))
+            for key, kind, max_age_s, use_fallbacks in rows
+            if (group := GROUPS_BY_KEY.get(key)) is not None
+        }
 
     @property
     def group_enum(self) -> Group:
