@@ -278,6 +278,12 @@ def test_of_what_is_not_plain_the_library_decides(server: str, case: str, is_ask
     assert len(is_asked) in {0, 2}  # what is no request at all, or none for a WebSocket, no library sees
 
 
+def test_a_handshake_that_fails_within_daphne_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DaphneProtocol, "onConnect", Mock(side_effect=OSError("it broke")))
+    _, answer = asyncio.run(ask_daphne(write("/", HEADERS), is_known=True))
+    assert answer.startswith(b"HTTP/1.1 500 Internal server error\r\n")
+
+
 # --- a real server ---
 
 

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -12,7 +13,7 @@ import uvicorn
 from uvicorn.server import ServerState
 from websockets.protocol import State
 
-from streaming.servers import PINGS_AS_ONE, UNACKNOWLEDGED_S
+from streaming.servers import PINGS_AS_ONE
 from streaming.servers.daphne_sender import DaphneSender
 from streaming.servers.daphne_sender import WatchedProtocol as DaphneProtocol
 from streaming.servers.socket_sender import SocketSender, watch_peer
@@ -52,7 +53,13 @@ def test_the_kernel_ends_a_connection_whose_peer_acknowledges_nothing(
     make_sender: Callable[[socket.socket], SocketSender], connection: socket.socket
 ) -> None:
     assert make_sender(connection).descriptor == connection.fileno()
-    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == UNACKNOWLEDGED_S * 1000
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 75_000
+
+
+def test_who_may_not_read_for_longer_is_not_ended_before(connection: socket.socket, settings: Any) -> None:
+    settings.STREAM_SEND_TIMEOUT = 300.0
+    watch_peer(connection)
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) > 300_000
 
 
 def test_of_the_pings_to_a_client_that_snapshots_reach_one_in_some_is_sent(

@@ -8,11 +8,8 @@ from streaming.delivery.sending import MakeSender
 
 #: Seconds that a client's pong may take (Daphne needs it to be less than the time between two pings).
 PING_TIMEOUT_S = 15
-#: Of the pings that are due to a client that snapshots reach, so many are one; TCP answers for the others.
+#: Of so many pings that are due to a client that snapshots reach, one is sent; TCP answers for the others.
 PINGS_AS_ONE = 5
-#: Seconds after which the kernel ends a connection whose peer acknowledges nothing of what it was sent: as long as a
-#: ping that goes unanswered takes. (Who does not read is closed long before.)
-UNACKNOWLEDGED_S = 75
 #: Connections that may wait to be accepted. After a restart everybody comes back at once; who does not fit into this
 #: queue tries again only seconds later. (Twisted's default is 50; the kernel caps it at net.core.somaxconn.)
 BACKLOG = 4096
@@ -42,6 +39,15 @@ def ping_interval_s(snapshot_interval_s: float) -> int:
     SocketSender.spares_ping). With its pong one costs as much as five snapshots.
     """
     return 60 if snapshot_interval_s < 20 else 20
+
+
+def unacknowledged_s(send_timeout_s: float) -> float:
+    """Seconds after which the kernel ends a connection whose peer acknowledges nothing of what it was sent.
+
+    As long as a ping that goes unanswered takes. It counts who does not read, too (tcp(7)): whoever may not for longer
+    is to be told so before (1013), not cut off.
+    """
+    return max(60.0, send_timeout_s) + PING_TIMEOUT_S
 
 
 def find_make_sender(server: str) -> MakeSender:

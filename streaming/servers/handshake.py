@@ -1,8 +1,8 @@
 """A WebSocket's opening handshake (RFC 6455, section 4.2), of a request that the server's HTTP has parsed already.
 
-Both servers write the request down once more, for their WebSocket library to parse and judge: a good third of what a
-connect cost. In a plain one, in which nothing is unusual, there is nothing left to find, and it becomes a WebSocket.
-Any other goes the server's own way, to a library that knows what is wrong with it and says so.
+Both servers write the request down once more, for their WebSocket library to parse and judge: a quarter of what a
+connect cost on uvicorn, a fifth on Daphne. In a plain one, in which nothing is unusual, there is nothing left to find,
+and it becomes a WebSocket. Any other goes the server's own way, to a library that knows what is wrong with it.
 """
 
 import re

@@ -3,6 +3,7 @@
 An upgrade may change it. Then the server's own `send` is used, which costs more, and a warning says so.
 """
 
+import dis
 import logging
 from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
@@ -20,11 +21,19 @@ class Expectation(NamedTuple):
 
     def find_missing(self) -> Iterator[str]:
         """Every attribute that it has not."""
-        codes = (getattr(member, "__code__", None) for member in vars(self.owner).values())
-        names = {name for code in codes if code is not None for name in code.co_names}
         for name in self.attributes:
-            if not hasattr(self.owner, name) and name not in names:
+            if not hasattr(self.owner, name) and not self._is_used(name):
                 yield f"{self.owner.__module__}.{self.owner.__qualname__}.{name}"
+
+    def _is_used(self, name: str) -> bool:
+        """Whether a method of the class sets or reads an attribute of that name: a variable of that name is none."""
+        codes = (getattr(member, "__code__", None) for member in vars(self.owner).values())
+        return any(
+            step.argval == name and step.opname in {"LOAD_ATTR", "STORE_ATTR"}
+            for code in codes
+            if code is not None and name in code.co_names
+            for step in dis.get_instructions(code)
+        )
 
 
 def needs(owner: type, *attributes: str) -> Expectation:

@@ -10,8 +10,10 @@ import socket
 from collections.abc import Awaitable
 from typing import Any
 
+from django.conf import settings
+
 from streaming.delivery.sending import SteppingBack
-from streaming.servers import PINGS_AS_ONE, UNACKNOWLEDGED_S
+from streaming.servers import PINGS_AS_ONE, unacknowledged_s
 from streaming.wire import Frame
 
 #: The option; None: there is none but on Linux, and every ping is sent.
@@ -19,9 +21,10 @@ USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
 def watch_peer(connection: socket.socket) -> int:
-    """Have the kernel end `connection` when its peer acknowledges nothing for UNACKNOWLEDGED_S; its descriptor."""
+    """Have the kernel end `connection` when its peer acknowledges nothing for too long; its descriptor."""
     if USER_TIMEOUT is not None:
-        connection.setsockopt(socket.IPPROTO_TCP, USER_TIMEOUT, UNACKNOWLEDGED_S * 1000)
+        milliseconds = round(unacknowledged_s(settings.STREAM_SEND_TIMEOUT) * 1000)
+        connection.setsockopt(socket.IPPROTO_TCP, USER_TIMEOUT, milliseconds)
     return connection.fileno()
 
 
