@@ -1,10 +1,12 @@
 """For the page's tests: a proxy that can be cut, and a Chromium that reports what its pages complained about."""
 
 import contextlib
+import json
+import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +206,15 @@ def wait_for_claim(page: Any, claim: str, argument: Any = None, patience_s: floa
     while not page.evaluate(claim, argument):
         assert time.monotonic() < deadline, f"Not in {patience_s} s: {claim} ({argument!r})"
         page.wait_for_timeout(50)
+
+
+def change_stream(page: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Have each snapshot go through `change` before the page gets it; to be called before the page is opened."""
+
+    def connect(ws: Any) -> None:
+        ws.connect_to_server().on_message(lambda text: ws.send(json.dumps(change(json.loads(text)))))
+
+    page.route_web_socket(re.compile("/stream/live"), connect)
 
 
 def wait_for_state(page: Any, name: str) -> None:

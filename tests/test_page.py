@@ -17,7 +17,7 @@ from streaming.web.page import (
     describe_metric,
 )
 from tests.admin_session import AdminSession
-from tests.page_fixtures import Browser, Proxy, show_rows, wait_for_claim, wait_for_state
+from tests.page_fixtures import Browser, Proxy, change_stream, show_rows, wait_for_claim, wait_for_state
 from tests.processes import PASSWORD, Redis, Server, wait_until
 
 #: Written for people.
@@ -305,18 +305,8 @@ def test_the_title_of_a_hidden_tab_goes_on(browser: Browser, proxy: Proxy) -> No
 
 def test_a_publishers_clock_that_is_set_back_is_shown_and_the_page_stays_live(browser: Browser, proxy: Proxy) -> None:
     off = 0
-
-    def pass_on(ws: Any) -> None:
-        server = ws.connect_to_server()
-
-        def shift(text: str) -> None:
-            message = json.loads(text)
-            ws.send(json.dumps({**message, "timestamp": message["timestamp"] + off}))
-
-        server.on_message(shift)
-
     page = browser.new_page(timezone_id="UTC")
-    page.route_web_socket(re.compile("/stream/live"), pass_on)
+    change_stream(page, lambda message: {**message, "timestamp": message["timestamp"] + off})
     page.goto(proxy.url)
     wait_for_state(page, "live")
     show_rows(page, at_least=3)

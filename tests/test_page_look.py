@@ -1,14 +1,13 @@
 """How the page is laid out and drawn: on any screen, for any eyes, whatever it has to say."""
 
-import json
-import re
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from metrics.catalogue import METRICS
-from tests.page_fixtures import Browser, Proxy, find_with_axe, wait_for_claim
+from tests.page_fixtures import Browser, Proxy, change_stream, find_with_axe, wait_for_claim
 from tests.processes import Server
 
 PATIENCE_S = 60
@@ -74,14 +73,8 @@ def test_a_kiosk_shows_all_of_it_and_no_more_on_any_screen(browser: Browser, pro
 
 
 def test_no_number_is_cut_off_however_long(browser: Browser, proxy: Proxy) -> None:
-    def enlarge(ws: Any) -> None:
-        stream = ws.connect_to_server()
-        stream.on_message(
-            lambda text: ws.send(json.dumps({**json.loads(text), "pnl": -123456789012.34, "latency": 10**9}))
-        )
-
     page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.route_web_socket(re.compile("/stream/live"), enlarge)
+    change_stream(page, lambda message: {**message, "pnl": -123456789012.34, "latency": 10**9})
     page.goto(proxy.url, wait_until="commit", timeout=1000 * PATIENCE_S)
     wait_for_claim(
         page,
@@ -158,20 +151,15 @@ UNEASY_CLOCK = """
 def test_the_live_number_never_lies_outside_of_what_is_said_of_its_range(
     browser: Browser, proxy: Proxy, span: str, count: int
 ) -> None:
-    steps = 0
+    steps = itertools.count(1)
 
-    def rise(ws: Any) -> None:
-        def pass_on(text: str) -> None:
-            nonlocal steps
-            steps += 1
-            message = json.loads(text)
-            ws.send(json.dumps({**message, "pnl": 10**6 + 1000 * steps, "latency": 10**4 + steps}))
-
-        ws.connect_to_server().on_message(pass_on)
+    def rise(message: dict[str, Any]) -> dict[str, Any]:
+        step = next(steps)
+        return {**message, "pnl": 10**6 + 1000 * step, "latency": 10**4 + step}
 
     page = browser.new_page()
     page.add_init_script(UNEASY_CLOCK)
-    page.route_web_socket(re.compile("/stream/live"), rise)
+    change_stream(page, rise)
     page.goto(f"{proxy.url}?range={span}", wait_until="commit", timeout=1000 * PATIENCE_S)
     wait_for_claim(page, "document.querySelector('[data-metric=latency] .at')?.textContent.includes('max\\u00a010,0')")
     # History, which has the first of these snapshots with the value that it really had, is here.
@@ -211,22 +199,16 @@ CUT = """[...document.querySelectorAll(".chart .at")].flatMap(({ firstChild, par
 
 
 def test_no_number_beside_a_chart_is_cut(browser: Browser, proxy: Proxy) -> None:
-    passed = 0
+    passed = itertools.count(1)
 
-    def take_away(ws: Any) -> None:
-        def pass_on(text: str) -> None:
-            nonlocal passed
-            passed += 1
-            message = json.loads(text)
-            if passed >= 5:
-                message["sources"]["ai"] = "redis"
-                message |= {"latency": None, "problems": {"latency": "unreachable"}}
-            ws.send(json.dumps(message))
-
-        ws.connect_to_server().on_message(pass_on)
+    def take_away(message: dict[str, Any]) -> dict[str, Any]:
+        if next(passed) < 5:
+            return message
+        sources = {**message["sources"], "ai": "redis"}
+        return {**message, "sources": sources, "latency": None, "problems": {"latency": "unreachable"}}
 
     page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.route_web_socket(re.compile("/stream/live"), take_away)
+    change_stream(page, take_away)
     page.goto(f"{proxy.url}?range=5m", wait_until="commit", timeout=1000 * PATIENCE_S)
     said = "document.querySelector('[data-metric=latency] .at')?.textContent"
     wait_for_claim(page, f"{said}?.startsWith('sim: min')", patience_s=PATIENCE_S)
