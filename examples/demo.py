@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """The whole thing with data that moves, in one command (`make demo`): a Redis, a producer, the dashboard.
 
-Everything has ports and files of its own, ends with Ctrl-C, and leaves nothing behind: what `make serve` keeps is not
+Everything has files of its own, ends with Ctrl-C, and leaves nothing behind: what `make serve` keeps is not
 touched. AI and Portfolio are read from Redis, as in production; the system's numbers are this machine's own.
 """
 
@@ -27,6 +27,8 @@ PORT = os.environ.get("PORT") or "8000"
 DEFAULTS = {"STREAM_INTERVAL": "1", "CURRENCY": "USD"}
 #: Seconds that Redis may take to start, and each process to end.
 PATIENCE_S = 15
+#: Bytes that the path of a socket may have on every system (unix(7); 108 on Linux, with its end).
+LONGEST_SOCKET = 103
 
 
 def read_port() -> int:
@@ -47,11 +49,9 @@ def can_listen(port: int) -> bool:
         return True
 
 
-def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def read_end(log: Path) -> str:
+    """The last line of a log; nothing where there is none."""
+    return log.read_text(errors="replace").rstrip().rpartition("\n")[2] if log.exists() else ""
 
 
 @contextlib.contextmanager
@@ -70,30 +70,21 @@ def running(*command: str | Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextlib.contextmanager
-def redis_server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A Redis in memory, at a port of its own; it answers. Raises SystemExit where it does not come up."""
-    port = free_port()
-    options = (
-        "--bind",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--save",
-        "",
-        "--dir",
-        folder,
-        "--logfile",
-        folder / "redis.log",
-    )
-    with running(BIN / "redis-server", *options) as process:
+def redis_server(path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A Redis in memory, at the socket `path` and nowhere else: whoever may enter its folder may ask it, no other user.
+
+    Raises SystemExit where it does not come up.
+    """
+    if len(bytes(path)) > LONGEST_SOCKET:
+        sys.exit(f"The demo cannot start. The folder for temporary files has too long a name ({path}): TMPDIR=/tmp")
+    words = ("--port", "0", "--unixsocket", path, "--save", "", "--dir", path.parent, "--logfile", f"{path}.log")
+    with running(BIN / "redis-server", *words) as process:
         deadline = time.monotonic() + PATIENCE_S
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
+        while not path.exists():
             if process.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"{BIN / 'redis-server'} does not start.")
+                sys.exit(f"{BIN / 'redis-server'} does not start: {read_end(Path(f'{path}.log'))}")
             time.sleep(0.05)
-        yield process, port
+        yield process
 
 
 def choose_redis() -> None:
@@ -128,8 +119,8 @@ def main() -> None:
     port = read_port()
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="quantum-trader-demo-")))
-        redis, redis_port = parts.enter_context(redis_server(folder))
-        url = f"redis://127.0.0.1:{redis_port}/0"
+        redis = parts.enter_context(redis_server(folder / "redis.sock"))
+        url = f"unix://{folder / 'redis.sock'}"
         own = {"DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", "METRICS_REDIS_URL": url, "REDIS_URL": ""}
         os.environ.update({**DEFAULTS, **os.environ, **own, "STREAM_JOURNAL": ""})
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quantum_dashboard.settings")
@@ -141,7 +132,7 @@ def main() -> None:
             "AI and Portfolio come from a Redis of the demo's own, which examples/producer.py fills with numbers that "
             "it makes up.\nThe dashboard cannot know that, and shows them as it will show yours.\n"
             f"The admin's user is admin, for as long as the demo runs; the password: {password}\n"
-            f"Watch it: {BIN / 'redis-cli'} -p {redis_port} monitor\n"
+            f"Watch it: {BIN / 'redis-cli'} -s {folder / 'redis.sock'} monitor\n"
             "Ctrl-C ends all of it and leaves nothing behind."
             + ("" if can_listen(port) else f"\nPort {port} is taken; the demo takes another one."),
             flush=True,

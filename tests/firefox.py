@@ -9,7 +9,8 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.processes import free_port, need, wait_until
+from tests.ports import free_port
+from tests.processes import need, wait_until
 
 #: Nothing is asked of anybody but the server under test.
 PREFERENCES = """

@@ -2,21 +2,15 @@
 
 import os
 import re
-import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.peers.nginx import find_nginx, write_configuration
-from tests.processes import ROOT, Process, free_port, need, wait_until
+from tests.ports import free_port
+from tests.processes import ROOT, Process, need, wait_until
 
 CONFIGURATION = ROOT / "deploy" / "nginx"
-
-
-def listens(port: int) -> bool:
-    """Whether somebody does, here."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class DeployedNginx(Process):
@@ -71,5 +65,5 @@ class DeployedNginx(Process):
     def start(self) -> "DeployedNginx":
         """Start, and wait until it listens."""
         self.spawn()
-        wait_until(lambda: listens(self.port), what="nginx listens")
+        wait_until(lambda: self.listens_at(self.port), what="nginx listens")
         return self

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from tests.processes import free_port, need
+from tests.ports import free_port
+from tests.processes import need
 
 
 class Postgresql:

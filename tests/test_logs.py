@@ -16,7 +16,8 @@ from websockets.sync.client import connect
 
 from streaming import runtime
 from streaming.log_noise import NoiseHandler
-from tests.processes import free_port, wait_until
+from tests.ports import free_port
+from tests.processes import wait_until
 
 BAD_UTF_8 = "Invalid UTF-8 sequence received from client."
 DEFECT = "Exception in ASGI application\n"

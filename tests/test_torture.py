@@ -15,7 +15,8 @@ from websockets.sync.server import ServerConnection, serve
 
 from streaming.torture import make_history_address
 from tests.conftest import StartServer
-from tests.processes import Redis, free_port, wait_until
+from tests.ports import free_port
+from tests.processes import Redis, wait_until
 from tests.test_commands import manage
 
 FIRST = 1_735_174_460_000
