@@ -17,7 +17,7 @@ from streaming.limits.bodies import LARGEST_BODY
 from streaming.limits.places import Places, count_places
 from tests.conftest import end
 from tests.processes import Server, wait_until
-from tests.test_slow_clients import resident_kib
+from tests.test_slow_clients import HANDSHAKE, resident_kib
 
 #: Connections in all, and of one address, of the servers here.
 MOST, OF_ONE = 60, 40
@@ -124,6 +124,40 @@ def test_one_address_gets_no_more_than_its_places_and_others_get_theirs(server: 
         assert ask(stack.enter_context(connect(server, source="127.0.0.2"))) == b"HTTP/1.1 200 OK"
     wait_until(lambda: server.health()["status"] == "ok", 30)
     assert "127.0.0.1 has 40 already (CONNECTIONS_PER_ADDRESS)" in server.output
+
+
+#: What a connection may begin with.
+BEGINNINGS = {
+    "nothing": b"",
+    "a part of a request": HANDSHAKE[:60],
+    "nonsense": b"\0\r\n\r\n",
+    "HTTP": b"GET /stream/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    "a plain handshake": HANDSHAKE,
+    "a handshake that is refused": HANDSHAKE.replace(b"Version: 13", b"Version: 7"),
+    "a handshake for another site": HANDSHAKE.replace(b"Host: 127.0.0.1", b"Host: example.com"),
+    "another handshake": HANDSHAKE.replace(b"\r\n", b"\r\nX_Unusual: 1\r\n", 1),
+}
+#: What the server waits for more of.
+SAYS_NOT_ENOUGH = {"nothing", "a part of a request"}
+#: What is answered with an error, after which the server ends the connection.
+ENDS_AT_ONCE = {"nonsense", "a handshake that is refused", "a handshake for another site"}
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+def test_whatever_a_connection_was_its_place_is_given_back(server: Server, beginning: str) -> None:
+    def gets_a_place() -> bool:
+        with connect(server, source="127.0.0.3") as connection:
+            return ask(connection) == b"HTTP/1.1 200 OK"
+
+    for _ in range(2):
+        with ExitStack() as stack:
+            for _ in range(OF_ONE):
+                connection = stack.enter_context(connect(server, source="127.0.0.3"))
+                connection.sendall(BEGINNINGS[beginning])
+                if beginning not in SAYS_NOT_ENOUGH:
+                    connection.recv(4096)
+            assert gets_a_place() is (beginning in ENDS_AT_ONCE)
+        wait_until(gets_a_place)
 
 
 def test_the_last_places_are_for_health_and_the_admin(server: Server) -> None:

@@ -81,10 +81,15 @@ class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no typ
 
     def connectionLost(self, reason: Any = None) -> None:  # noqa: N802
         """Give the place back."""
-        super().connectionLost(reason)
         if self.visit is not None:
             self.visit.end()
             self.visit = None
+        super().connectionLost(reason)
+
+    def onClose(self, wasClean: bool, code: int, reason: str) -> None:  # noqa: N802, N803
+        """As Daphne does, which takes it that the handshake has got as far as `onConnect`."""
+        if hasattr(self, "server"):
+            super().onClose(wasClean, code, reason)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         """Look at as much as the client may send, without Autobahn's lines for debugging, which cost more than that."""
