@@ -9,6 +9,7 @@ from tests.conftest import StartServer
 from tests.postgresql import Postgresql
 from tests.processes import wait_until
 from tests.test_resume import assert_chain
+from tests.test_rude_clients import dial
 
 
 @pytest.mark.usefixtures("new_interpreters")
@@ -32,3 +33,15 @@ def test_a_database_that_hangs_keeps_nobody_from_ending_and_loses_nothing(
     after = again.receive(len(before) + 3, f"?since={before[0]['id']}")
     assert after[: len(before) - 1] == before[1:]
     assert_chain(after)
+
+
+@pytest.mark.usefixtures("new_interpreters")
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+def test_connections_that_said_nothing_yet_hold_up_no_end(start_server: StartServer, kind: str) -> None:
+    server = start_server(kind)
+    with dial(server) as silent, dial(server) as half:
+        half.sendall(b"GET / HTTP/1.1\r\nHost: 127")
+        server.receive(1)  # so both have been accepted
+        assert server.stop() == 0
+        assert "Traceback" not in server.output
+        assert (silent.recv(1), half.recv(1)) == (b"", b"")

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from io import BufferedReader
+from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 from unittest.mock import Mock
 
@@ -12,7 +14,9 @@ from daphne.ws_protocol import WebSocketFactory
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from uvicorn.server import ServerState
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
@@ -23,7 +27,7 @@ from streaming.servers import SERVERS
 from streaming.servers.daphne_sender import WatchedProtocol as DaphneProtocol
 from streaming.servers.daphne_server import Server as DaphneServer
 from streaming.servers.handshake import LARGEST_HEAD, MOST_HEADERS, PlainRequest
-from streaming.servers.uvicorn_http import VisitedProtocol
+from streaming.servers.uvicorn_http import FirstProtocol
 from streaming.servers.uvicorn_sender import WatchedProtocol as UvicornProtocol
 from tests.fuzzing import fuzz
 from tests.processes import Server
@@ -96,9 +100,8 @@ def write(url: str, headers: dict[str, str]) -> bytes:
     return f"GET {url} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
 
 
-def find(url: str, headers: dict[str, str], method: bytes = b"GET", version: bytes = b"1.1") -> PlainRequest | None:
-    parsed = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-    return PlainRequest.find(method, url.encode("latin-1"), version, parsed)
+def find(url: str, headers: dict[str, str]) -> PlainRequest | None:
+    return PlainRequest.find(write(url, headers))
 
 
 @pytest.mark.parametrize("case", PLAIN)
@@ -116,12 +119,35 @@ def test_whatever_is_unusual_is_not(case: str) -> None:
     assert find(url, headers_with(changes)) is None
 
 
-def test_only_a_get_of_http_1_1_in_which_nothing_is_said_twice_is_plain() -> None:
-    assert find("/", HEADERS) is not None
-    assert find("/", HEADERS, method=b"POST") is None
-    assert find("/", HEADERS, version=b"1.0") is None
-    said = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-    assert PlainRequest.find(b"GET", b"/", b"1.1", [*said, (b"host", b"localhost:8000")]) is None
+REQUEST = write("/", HEADERS)
+ODD = {
+    "another method": REQUEST.replace(b"GET", b"POST"),
+    "a method in small letters": REQUEST.replace(b"GET", b"get"),
+    "an old version": REQUEST.replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "a header twice": REQUEST.replace(b"\r\n", b"\r\nHost: localhost:8000\r\n", 1),
+    "a header twice, written otherwise": REQUEST.replace(b"\r\n", b"\r\nhOST: other\r\n", 1),
+    "a part of it": REQUEST[:-2],
+    "a frame behind it": REQUEST + frame(0x9, b"hello"),
+    "two of them": REQUEST * 2,
+    "an empty line before it": b"\r\n" + REQUEST,
+    "a header in two lines": REQUEST.replace(b"\r\nUpgrade", b"\r\n\tand more\r\nUpgrade"),
+    "no space": REQUEST.replace(b"Host: ", b"Host:"),
+    "a space before the colon": REQUEST.replace(b"Host:", b"Host :"),
+    "a space too much": REQUEST.replace(b"Host: ", b"Host:  "),
+    "a space at the end": REQUEST.replace(b"\r\n", b"\r\nCookie: a \r\n", 1),
+    "lines that end otherwise": REQUEST.replace(b"\r\n", b"\n"),
+    "a header without a name": REQUEST.replace(b"\r\n", b"\r\n: a\r\n", 1),
+    "a header without a value": REQUEST.replace(b"\r\n", b"\r\nCookie: \r\n", 1),
+    "a null byte": REQUEST.replace(b"\r\n", b"\r\nCookie: a\0\r\n", 1),
+    "no header": b"GET / HTTP/1.1\r\n\r\n",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_nothing_else_is(case: str) -> None:
+    assert PlainRequest.find(REQUEST) is not None
+    assert PlainRequest.find(ODD[case]) is None
 
 
 TEXT = st.text(st.characters(max_codepoint=255), max_size=20)
@@ -141,13 +167,16 @@ TEXT = st.text(st.characters(max_codepoint=255), max_size=20)
 @example("/", {"Sec-WebSocket-Protocol": "a,b"})
 def test_what_is_plain_the_library_accepts_too(url: str, changes: dict[str, str]) -> None:
     headers = headers_with({**changes})
-    if find(url, headers) is None:
+    plain = find(url, headers)
+    if plain is None:
         return
     library = ServerProtocol()
     library.receive_data(write(url, headers))
     (request,) = library.events_received()
     assert isinstance(request, Request)
     assert request.path == url
+    assert url.partition("?")[::2] == (plain.path.decode(), plain.query.decode())
+    assert [(name.lower().encode(), value.encode()) for name, value in request.headers.raw_items()] == plain.headers
     answer = library.accept(request)
     assert answer.status_code == 101
     assert answer.headers["Sec-WebSocket-Accept"].encode() == ACCEPTED or headers["Sec-WebSocket-Key"] != KEY
@@ -168,9 +197,6 @@ class Desk:
         await send({"type": "websocket.accept", "subprotocol": (scope["subprotocols"] or [None])[-1]})
         await receive()
 
-    def visits(self) -> Visits:
-        return Visits(Places(10, 0))
-
 
 async def settle() -> None:
     """Let the loop turn until nothing is left to do: nothing here waits for anything outside of it."""
@@ -179,7 +205,8 @@ async def settle() -> None:
 
 
 async def ask_uvicorn(request: bytes, *, is_known: bool) -> tuple[dict[str, Any], bytes]:
-    desk = Desk()
+    desk, state, visits = Desk(), ServerState(), Visits(Places(10, 0))
+    connections: set[Any] = state.connections
     config = uvicorn.Config(
         desk.application,
         ws=UvicornProtocol,
@@ -192,34 +219,49 @@ async def ask_uvicorn(request: bytes, *, is_known: bool) -> tuple[dict[str, Any]
     transport = Mock(asyncio.Transport, is_closing=lambda: False)
     addresses = {"sockname": ("127.0.0.1", 8000), "peername": ("127.0.0.2", 40000), "sslcontext": None, "socket": None}
     transport.get_extra_info = lambda name, default=None: addresses.get(name, default)
-    protocol = VisitedProtocol(desk.visits(), is_known, config=config, server_state=ServerState(), app_state={"a": 1})
-    protocol.connection_made(transport)
+    first = FirstProtocol(visits, is_known, config=config, server_state=state, app_state={"a": 1})
+    transport.set_protocol(first)
     transport.get_protocol = lambda: transport.set_protocol.call_args.args[0]
-    protocol.data_received(request)
+    first.connection_made(transport)
+    assert (connections, visits.places.taken) == ({first}, 1)
+    if request:
+        first.data_received(request)
     await settle()
+    now: Any = transport.get_protocol()
+    assert (connections, visits.places.taken) == ({now}, 1)
+    now.connection_lost(None)
+    assert (connections, visits.places.taken) == (set(), 0)
     return desk.scope, b"".join(call.args[0] for call in transport.write.call_args_list)
 
 
 class Wire(StringTransport):  # type: ignore[misc]  # it has no types
-    """Twisted's transport for tests, which a server may ask to go on after the end, as it may a socket's."""
+    """Twisted's transport for tests, of which a server may ask what it may of a socket's, too."""
 
     def resumeProducing(self) -> None:
         """Nothing: all is there already."""
 
+    def unregisterProducer(self) -> None:
+        """As a socket's, also where there is none."""
+        self.producer = None
+
 
 async def ask_daphne(request: bytes, *, is_known: bool) -> tuple[dict[str, Any], bytes]:
-    desk = Desk()
-    server = DaphneServer(application=desk.application, endpoints=["tcp:0"], visits=desk.visits(), server_name="")
+    desk, visits = Desk(), Visits(Places(10, 0))
+    server = DaphneServer(application=desk.application, endpoints=["tcp:0"], visits=visits, server_name="")
     server.connections = {}
     server.http_factory = None  # makes ours
     server.http_factory.is_known = is_known
     server.ws_factory = WebSocketFactory(server, server="")
     server.ws_factory.protocol = DaphneProtocol
-    channel = server.http_factory.buildProtocol(IPv4Address("TCP", "127.0.0.2", 40000))
     transport = Wire(IPv4Address("TCP", "127.0.0.1", 8000), IPv4Address("TCP", "127.0.0.2", 40000))
-    channel.makeConnection(transport)
-    channel.dataReceived(request)
+    transport.protocol = first = server.http_factory.buildProtocol(transport.getPeer())
+    first.makeConnection(transport)
+    if request:
+        first.dataReceived(request)
     await settle()
+    assert visits.places.taken == 1
+    transport.protocol.connectionLost(Failure(ConnectionDone()))
+    assert visits.places.taken == 0
     return desk.scope, transport.value()
 
 
@@ -278,6 +320,11 @@ def test_of_what_is_not_plain_the_library_decides(server: str, case: str, is_ask
     assert len(is_asked) in {0, 2}  # what is no request at all, or none for a WebSocket, no library sees
 
 
+@pytest.mark.parametrize("server", SERVERS)
+def test_who_says_nothing_is_nobody_s(server: str) -> None:
+    assert asyncio.run(ASK[server](b"", is_known=True)) == ({}, b"")
+
+
 def test_a_handshake_that_fails_within_daphne_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DaphneProtocol, "onConnect", Mock(side_effect=OSError("it broke")))
     _, answer = asyncio.run(ask_daphne(write("/", HEADERS), is_known=True))
@@ -287,13 +334,36 @@ def test_a_handshake_that_fails_within_daphne_is_answered(monkeypatch: pytest.Mo
 # --- a real server ---
 
 
-@pytest.mark.parametrize("changes", [{}, UNUSUAL], ids=["plain", "unusual"])
-def test_however_a_connection_began_it_is_one_like_any_other(server: Server, changes: dict[str, str]) -> None:
+def read_head(answer: BufferedReader) -> bytes:
+    """The first line of an answer, of which all headers and, where it has one, the body are read."""
+    status, length = answer.readline(), 0
+    while line := answer.readline().strip():
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.partition(b":")[2])
+    answer.read(length)
+    return status
+
+
+ASKED_BEFORE = b"GET /stream/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "is_in_pieces"),
+    [(b"", {}, False), (b"", UNUSUAL, False), (b"", {}, True), (ASKED_BEFORE, {}, False)],
+    ids=["plain", "unusual", "in pieces", "after a request"],
+)
+def test_however_a_connection_began_it_is_one_like_any_other(
+    server: Server, before: bytes, changes: dict[str, str], *, is_in_pieces: bool
+) -> None:
     with dial(server) as connection, connection.makefile("rb") as answer:
-        connection.sendall(write("/stream/live", {**HEADERS, **changes}))
-        assert b" 101 " in answer.readline()
-        while answer.readline().strip():
-            pass
+        connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        if before:
+            connection.sendall(before)
+            assert b" 200 " in read_head(answer)
+        request = write("/stream/live", {**HEADERS, **changes})
+        for piece in [bytes([byte]) for byte in request] if is_in_pieces else [request]:
+            connection.sendall(piece)
+        assert b" 101 " in read_head(answer)
         first = answer.read(2)
         assert first == b"\x81\x7e"  # a text of more than 125 bytes
         answer.read(int.from_bytes(answer.read(2), "big"))

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
-from twisted.protocols.policies import ProtocolWrapper
+from twisted.internet.protocol import Protocol
 from twisted.web.http import HTTPChannel
 
 from streaming.limits.bodies import LARGEST_BODY, TOO_LARGE
@@ -43,30 +43,7 @@ class LimitedRequest(WebRequest):  # type: ignore[misc]  # it has no types
     def process(self) -> Any:
         """Twisted: the whole request is here."""
         self.channel.meet()
-        if self._is_refused:
-            return None
-        plain = self._find_plain()
-        if plain is None:
-            return super().process()
-        self._become_websocket(plain)
-        return None
-
-    def _find_plain(self) -> PlainRequest | None:
-        if not self.channel.factory.is_known or isinstance(self.channel.transport, ProtocolWrapper):
-            return None
-        lines = self.requestHeaders.getAllRawHeaders()
-        headers = [(name.lower(), value) for name, values in lines for value in values]
-        return PlainRequest.find(self.method, self.uri, self.clientproto.removeprefix(b"HTTP/"), headers)
-
-    def _become_websocket(self, request: PlainRequest) -> None:
-        """As Daphne does, without writing the request down once more."""
-        transport: Any = self.channel.transport
-        protocol = self.server.ws_factory.buildProtocol(self.client)
-        transport.protocol = protocol
-        protocol.makeConnection(transport)
-        protocol.begin(request)
-        self.server.protocol_disconnected(self)
-        transport.resumeProducing()
+        return None if self._is_refused else super().process()
 
     def _refuse(self) -> None:
         """Say why, read nothing more, and end the connection when that could be read."""
@@ -79,24 +56,15 @@ class LimitedRequest(WebRequest):  # type: ignore[misc]  # it has no types
 
 
 class VisitedChannel(HTTPChannel):  # type: ignore[misc]  # it has no types
-    """A connection's first protocol; one that becomes a WebSocket takes its visit over."""
+    """A connection that talks HTTP; one that becomes a WebSocket all the same has its visit taken over."""
 
     visit: Visit | None = None
 
-    def connectionMade(self) -> None:  # noqa: N802
-        """Take a place, or be gone."""
-        super().connectionMade()
-        peer = self.transport.getPeer()
-        address = (getattr(peer, "host", "?"), getattr(peer, "port", 0))
-        self.visit = self.factory.visits.begin(address, self.transport.abortConnection)
-        if self.visit is None:
-            self.transport.abortConnection()
-
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         """Give the place back."""
-        super().connectionLost(reason)
         if self.visit is not None:
             self.visit.end()
+        super().connectionLost(reason)
 
     def lineReceived(self, line: bytes) -> None:  # noqa: N802
         """A line of a request's head."""
@@ -115,8 +83,43 @@ class VisitedChannel(HTTPChannel):  # type: ignore[misc]  # it has no types
             self.visit.meet()
 
 
+class FirstProtocol(Protocol):  # type: ignore[misc]  # it has no types
+    """A connection that has said nothing yet. A plain handshake makes it a WebSocket; anything else is for HTTP."""
+
+    _visit: Visit | None = None
+
+    def __init__(self, factory: "VisitedFactory", peer: Any) -> None:
+        self.factory = factory
+        self._peer = peer
+
+    def connectionMade(self) -> None:  # noqa: N802
+        """Take a place, or be gone."""
+        address = (getattr(self._peer, "host", "?"), getattr(self._peer, "port", 0))
+        self._visit = self.factory.visits.begin(address, self.transport.abortConnection)
+        if self._visit is None:
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Any = None) -> None:  # noqa: N802
+        """Give the place back."""
+        if self._visit is not None:
+            self._visit.end()
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Become what the first bytes say."""
+        transport: Any = self.transport
+        request = PlainRequest.find(data) if self.factory.is_known else None
+        protocol = self.factory.make_protocol(self._peer, is_websocket=request is not None)
+        protocol.visit, self._visit = self._visit, None
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        if request is None:
+            protocol.dataReceived(data)
+        else:
+            protocol.begin(request)
+
+
 class VisitedFactory(HTTPFactory):  # type: ignore[misc]  # it has no types
-    """Makes a connection's protocol."""
+    """Makes a connection's protocols."""
 
     protocol = VisitedChannel
 
@@ -127,7 +130,13 @@ class VisitedFactory(HTTPFactory):  # type: ignore[misc]  # it has no types
         self.is_known = is_known
 
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
+        """Twisted: a connection of `addr` was accepted."""
+        return FirstProtocol(self, addr)
+
+    def make_protocol(self, peer: Any, *, is_websocket: bool) -> Any:
         """As Daphne does, with our kind of request."""
-        protocol = super().buildProtocol(addr)
+        if is_websocket:
+            return self.server.ws_factory.buildProtocol(peer)
+        protocol = super().buildProtocol(peer)
         protocol.requestFactory = LimitedRequest
         return protocol

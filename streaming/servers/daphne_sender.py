@@ -104,6 +104,8 @@ class WatchedProtocol(WebSocketProtocol):  # type: ignore[misc]  # it has no typ
 
     def begin(self, request: PlainRequest) -> None:
         """Begin with a request that was parsed and found well, as `processHandshake` does with one that was not."""
+        if self.visit is not None:
+            self.visit.meet()
         self._budget = FrameBudget()
         self._wskey = request.key
         self.websocket_protocols = request.subprotocols

@@ -45,6 +45,8 @@ class WatchedProtocol(WebSocketsSansIOProtocol):
 
     def begin(self, transport: asyncio.Transport, request: PlainRequest) -> None:
         """Begin with a request that was parsed and found well, as `handle_connect` does with one that was not."""
+        if self.visit is not None:
+            self.visit.meet()
         self.connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # uvloop: write at once
         self._plain = request
@@ -120,12 +122,12 @@ class WatchedProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport closes the socket after this."""
+        if self.visit is not None:
+            self.visit.end()
         if self.sender is not None:
             self.sender.lose()
             self.sender = None  # which knows this protocol
         super().connection_lost(exc)
-        if self.visit is not None:
-            self.visit.end()
 
     def data_received(self, data: bytes) -> None:
         """Look at as much as the client may send; it may have made the server say goodbye."""
@@ -220,7 +222,7 @@ class UvicornDoor(Door):
             WebSocketsSansIOProtocol, "handshake_initiated", "handshake_complete", "read_paused", "close_timer", "queue"
         ),
         needs(WebSocketsSansIOProtocol, "run_asgi", "on_task_complete", "start_keepalive", "default_headers", "conn"),
-        needs(HttpToolsProtocol, "handle_websocket_upgrade", "headers", "scope", "url", "server_state", "app_state"),
+        needs(HttpToolsProtocol, "handle_websocket_upgrade"),
         needs(ServerProtocol, "parse"),
         needs(Protocol, "parse", "parser", "state"),
     )

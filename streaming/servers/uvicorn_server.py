@@ -23,7 +23,7 @@ from streaming.servers import (
     ServerError,
     ping_interval_s,
 )
-from streaming.servers.uvicorn_http import VisitedProtocol
+from streaming.servers.uvicorn_http import FirstProtocol
 from streaming.servers.uvicorn_sender import UvicornDoor, WatchedProtocol
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def run(
         host=address.host,
         port=address.port,
         backlog=BACKLOG,
-        http=partial(VisitedProtocol, runtime.visits, not UvicornDoor.find_missing()),  # type: ignore[arg-type]
+        http=partial(FirstProtocol, runtime.visits, not UvicornDoor.find_missing()),  # type: ignore[arg-type]
         ws=WatchedProtocol,
         ws_per_message_deflate=False,  # compressing for each client costs more than it saves on 600 bytes
         ws_max_size=settings.STREAM_LARGEST_MESSAGE,
