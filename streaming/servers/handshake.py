@@ -1,9 +1,8 @@
 """A WebSocket's opening handshake (RFC 6455, section 4.2) that is told by a connection's first bytes.
 
 Both servers parse them as HTTP, and write the request down once more for their WebSocket library to parse and judge:
-half of what a connect cost. In a plain one, in which nothing is unusual, there is nothing left to find, and the
-connection is a WebSocket from the start. Anything else goes the server's own way, to those who know what is wrong with
-it.
+two fifths of what a connect cost. A plain one, in which nothing is unusual, makes the connection a WebSocket from the
+start. Anything else goes the server's own way, to those who know what is wrong with it.
 """
 
 import re
