@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -14,17 +14,11 @@ from uvicorn.server import ServerState
 from websockets.protocol import State
 
 from streaming.servers import PINGS_AS_ONE
-from streaming.servers.daphne_sender import DaphneSender
 from streaming.servers.daphne_sender import WatchedProtocol as DaphneProtocol
-from streaming.servers.socket_sender import SocketSender, watch_peer
-from streaming.servers.uvicorn_sender import UvicornSender
+from streaming.servers.daphne_server import Server as DaphneServer
+from streaming.servers.socket_sender import SocketSender
 from streaming.servers.uvicorn_sender import WatchedProtocol as UvicornProtocol
-
-
-@pytest.fixture
-def connection() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as connection:
-        yield connection
+from streaming.servers.uvicorn_server import Server as UvicornServer
 
 
 @pytest.fixture
@@ -33,33 +27,43 @@ def client() -> SimpleNamespace:
 
 
 @pytest.fixture
-def sender(connection: socket.socket, client: SimpleNamespace) -> SocketSender:
-    sender = SocketSender(Mock(), watch_peer(connection))
+def sender(client: SimpleNamespace) -> SocketSender:
+    sender = SocketSender(Mock(), 0)
     sender.watch(client)
     return sender
 
 
-def make_daphne_sender(connection: socket.socket) -> SocketSender:
-    return DaphneSender(Mock(transport=Mock(getHandle=lambda: connection)))
+def read_timeout(listening: socket.socket) -> int:
+    """Milliseconds after which the kernel ends a connection that is accepted there and acknowledges nothing."""
+    with socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            return accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
 
 
-def make_uvicorn_sender(connection: socket.socket) -> SocketSender:
-    transport = Mock(get_extra_info=lambda name: {"socket": connection}[name], get_write_buffer_size=lambda: 0)
-    return UvicornSender(Mock(transport=transport))
+async def begin_uvicorn(listening: socket.socket) -> None:
+    config = uvicorn.Config(Mock(), lifespan="off", log_config=None)
+    config.load()
+    server = UvicornServer(config, Mock(), Mock())
+    server.lifespan = config.lifespan_class(config)
+    await server.startup([listening])
+    server.servers[0].close()
 
 
-@pytest.mark.parametrize("make_sender", [make_daphne_sender, make_uvicorn_sender])
-def test_the_kernel_ends_a_connection_whose_peer_acknowledges_nothing(
-    make_sender: Callable[[socket.socket], SocketSender], connection: socket.socket
+async def begin_daphne(listening: socket.socket) -> None:
+    DaphneServer(application=Mock(), endpoints=["tcp:0"]).listen_success(Mock(socket=listening))
+
+
+@pytest.mark.parametrize("begin", [begin_uvicorn, begin_daphne])
+@pytest.mark.parametrize(("may_wait_s", "milliseconds"), [(30.0, 75_000), (300.0, 315_000)])
+def test_the_kernel_ends_a_connection_whose_peer_acknowledges_nothing_for_longer_than_anybody_may_read(
+    begin: Callable[[socket.socket], Coroutine[Any, Any, None]], may_wait_s: float, milliseconds: int, settings: Any
 ) -> None:
-    assert make_sender(connection).descriptor == connection.fileno()
-    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 75_000
-
-
-def test_who_may_not_read_for_longer_is_not_ended_before(connection: socket.socket, settings: Any) -> None:
-    settings.STREAM_SEND_TIMEOUT = 300.0
-    watch_peer(connection)
-    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) > 300_000
+    settings.STREAM_SEND_TIMEOUT = may_wait_s
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        asyncio.run(begin(listening.dup()))
+        listening.setblocking(True)
+        assert read_timeout(listening) == milliseconds
 
 
 def test_of_the_pings_to_a_client_that_snapshots_reach_one_in_some_is_sent(
@@ -81,8 +85,8 @@ def test_where_no_snapshot_went_out_since_the_last_each_ping_is_sent(
     assert [sender.spares_ping() for _ in range(2)] == [True, False]
 
 
-def test_nobody_is_spared_whom_nothing_was_sent_to(connection: socket.socket, client: SimpleNamespace) -> None:
-    sender = SocketSender(Mock(), watch_peer(connection))
+def test_nobody_is_spared_whom_nothing_was_sent_to(client: SimpleNamespace) -> None:
+    sender = SocketSender(Mock(), 0)
     assert not sender.spares_ping()
     client.has = -1
     sender.watch(client)

@@ -28,7 +28,7 @@ from streaming.limits.visits import Visit
 from streaming.servers.daphne_http import VisitedChannel
 from streaming.servers.handshake import PlainRequest
 from streaming.servers.internals import Door, needs
-from streaming.servers.socket_sender import SocketSender, watch_peer
+from streaming.servers.socket_sender import SocketSender
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +167,7 @@ class DaphneSender(SocketSender):
 
     def __init__(self, protocol: WatchedProtocol) -> None:
         transport = protocol.transport
-        super().__init__(transport, watch_peer(transport.getHandle()))
+        super().__init__(transport, transport.fileno())
         self._protocol = protocol
         protocol.sender = self
         protocol.forget_handshake()
@@ -223,7 +223,7 @@ class DaphneDoor(Door):
         ),
         needs(WebSocketProtocol, "_raw_query_string"),
         needs(FileDescriptor, "dataBuffer", "_tempDataLen", "registerProducer", "unregisterProducer"),
-        needs(Connection, "TLS", "abortConnection", "getHandle"),
+        needs(Connection, "TLS", "abortConnection", "fileno"),
     )
 
     def make_sender(self, send: AsgiSend) -> Sender:

@@ -29,6 +29,7 @@ from streaming.servers import (
 )
 from streaming.servers.daphne_http import VisitedFactory
 from streaming.servers.daphne_sender import DaphneDoor, WatchedProtocol
+from streaming.servers.listening import watch_peers
 from streaming.servers.mailbox import Mailbox
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,11 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # it has no types
             if self._visits is None
             else VisitedFactory(self, self._visits, is_known=not DaphneDoor.find_missing())
         )
+
+    def listen_success(self, port: Any) -> None:
+        """As Daphne does, when it has begun to listen at a Twisted port."""
+        watch_peers(port.socket)
+        super().listen_success(port)
 
     def timeout_checker(self) -> None:
         """Check a part of the connections, and come back for the next; Daphne starts this once."""

@@ -8,13 +8,18 @@ sd_listen_fds(3)).
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
-from streaming.servers import BACKLOG, Address, ServerError
+from django.conf import settings
+
+from streaming.servers import BACKLOG, Address, ServerError, unacknowledged_s
 
 #: The first descriptor that systemd hands on.
 FIRST = 3
 #: Of this process, as it began.
 ENVIRONMENT = Path("/proc/self/environ")
+#: The option of watch_peers; None: there is none but on Linux, and every ping is sent.
+USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
 def find_handed_on() -> int | None:
@@ -52,3 +57,14 @@ def adopt(descriptor: int) -> socket.socket:
     except OSError as error:
         raise ServerError(f"Descriptor {descriptor} is no socket: {error.strerror}.") from None
     raise ServerError(f"Descriptor {descriptor} is a socket that does not listen.")
+
+
+def watch_peers(listening: Any) -> None:
+    """Have the kernel end what is accepted at the socket `listening` where a peer acknowledges nothing for too long.
+
+    A connection has the option from the socket that it was accepted at (tcp(7)). One that came in the moment between a
+    server's listening and this call has not, and is found by the pings that are sent all the same.
+    """
+    if USER_TIMEOUT is not None:
+        milliseconds = round(unacknowledged_s(settings.STREAM_SEND_TIMEOUT) * 1000)
+        listening.setsockopt(socket.IPPROTO_TCP, USER_TIMEOUT, milliseconds)

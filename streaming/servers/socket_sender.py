@@ -6,26 +6,13 @@ at once, neither is needed. What the socket does not take goes to the transport,
 
 import asyncio
 import os
-import socket
 from collections.abc import Awaitable
 from typing import Any
 
-from django.conf import settings
-
 from streaming.delivery.sending import SteppingBack
-from streaming.servers import PINGS_AS_ONE, unacknowledged_s
+from streaming.servers import PINGS_AS_ONE
+from streaming.servers.listening import USER_TIMEOUT
 from streaming.wire import Frame
-
-#: The option; None: there is none but on Linux, and every ping is sent.
-USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
-
-
-def watch_peer(connection: socket.socket) -> int:
-    """Have the kernel end `connection` when its peer acknowledges nothing for too long; its descriptor."""
-    if USER_TIMEOUT is not None:
-        milliseconds = round(unacknowledged_s(settings.STREAM_SEND_TIMEOUT) * 1000)
-        connection.setsockopt(socket.IPPROTO_TCP, USER_TIMEOUT, milliseconds)
-    return connection.fileno()
 
 
 class SocketSender:
@@ -39,7 +26,7 @@ class SocketSender:
     __slots__ = ("_client", "_had", "_resumed", "_spared", "_transport", "descriptor")
 
     def __init__(self, transport: Any, descriptor: int) -> None:
-        """`transport`: has `write`. `descriptor`: of its socket, which the kernel watches (watch_peer)."""
+        """`transport`: has `write`. `descriptor`: of its socket, which the kernel watches (watch_peers)."""
         self._transport = transport
         self.descriptor = descriptor
         self._had = self._spared = 0

@@ -24,7 +24,7 @@ from streaming.limits.visits import Visit
 from streaming.servers.handshake import PlainRequest
 from streaming.servers.internals import Door, needs
 from streaming.servers.mailbox import Mailbox
-from streaming.servers.socket_sender import SocketSender, watch_peer
+from streaming.servers.socket_sender import SocketSender
 
 
 class WatchedProtocol(WebSocketsSansIOProtocol):
@@ -182,7 +182,7 @@ class UvicornSender(SocketSender):
 
     def __init__(self, protocol: WatchedProtocol) -> None:
         transport: Any = protocol.transport
-        super().__init__(transport, watch_peer(transport.get_extra_info("socket")))
+        super().__init__(transport, transport.get_extra_info("socket").fileno())
         self._protocol = protocol
         protocol.sender = self
         protocol.forget_handshake()

@@ -23,6 +23,7 @@ from streaming.servers import (
     ServerError,
     ping_interval_s,
 )
+from streaming.servers.listening import watch_peers
 from streaming.servers.uvicorn_http import FirstProtocol
 from streaming.servers.uvicorn_sender import UvicornDoor, WatchedProtocol
 
@@ -63,6 +64,9 @@ class Server(uvicorn.Server):
         """Start listening, then say where."""
         await super().startup(sockets)
         if self.started:
+            for server in self.servers:
+                for listening in server.sockets:
+                    watch_peers(listening)
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             self._ready(host, port)
 
