@@ -14,9 +14,10 @@ from metrics.choices import DEFAULT_CHOICES, SourceChoice
 from metrics.inquiry import Inquiry
 from metrics.reading import Problem, Reading
 from metrics.sources import Sources
-from metrics.sources.containers import INITIAL_NAMESPACES, count_containers
+from metrics.sources.containers import INITIAL_NAMESPACES, LOOK_AGAIN, Containers
 from metrics.sources.host import HostSource
 from metrics.sources.mock import MockSource
+from metrics.sources.redis import RedisSource
 from tests.simulation.loop import SimulatedLoop
 
 TICKS = 3000
@@ -149,6 +150,33 @@ def test_a_source_with_a_defect_costs_only_its_own_groups(
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_sources_that_have_to_be_waited_for_are_asked_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        asked = {RedisSource: asyncio.Event(), HostSource: asyncio.Event()}
+
+        def answer_when_both_are_asked(kind: type) -> None:
+            async def read(
+                self: object, choices: object, groups: list[Group], deadline_s: float
+            ) -> dict[Group, Reading]:
+                asked[kind].set()
+                await asyncio.gather(*(event.wait() for event in asked.values()))
+                return {group: Reading.failed(group, Problem.MISSING) for group in groups}
+
+            monkeypatch.setattr(kind, "read", read)
+
+        for kind in asked:
+            answer_when_both_are_asked(kind)
+        sources = Sources(seed=1)
+        choices = {**DEFAULT_CHOICES, Group.AI: SourceChoice(Group.AI, SourceKind.REDIS)}
+        async with asyncio.timeout(20):
+            readings = await sources.read(choices, 5)
+        assert [set(readings[group].problems.values()) for group in (Group.SYSTEM, Group.AI)] == [{Problem.MISSING}] * 2
+        assert not readings[Group.PORTFOLIO].problems
+        await sources.aclose()
+
+    asyncio.run(run())
+
+
 def test_every_group_can_be_read_from_each_kind_that_staff_may_choose() -> None:
     async def run() -> None:
         sources = Sources(seed=1, redis_url="redis://127.0.0.1:1/0")
@@ -191,18 +219,41 @@ def test_containers_are_the_different_ids_in_control_groups(tmp_path: Path) -> N
             "30": "0::/user.slice/session-1.scope",
         },
     )
-    assert count_containers(proc) == 2
+    assert Containers(proc).count() == 2
 
 
 def test_no_container_is_a_real_zero(tmp_path: Path) -> None:
-    assert count_containers(make_proc(tmp_path, {})) == 0
+    assert Containers(make_proc(tmp_path, {})).count() == 0
+
+
+def test_a_process_that_is_put_into_its_container_after_its_start_counts_and_one_that_ended_does_not(
+    tmp_path: Path,
+) -> None:
+    proc = make_proc(tmp_path, {"10": f"0::/docker/{ONE}"})
+    containers = Containers(proc)
+    assert containers.count() == 1
+    (proc / "20").mkdir()
+    (proc / "20/cgroup").write_text("0::/system.slice/docker.service\n")
+    assert containers.count() == 1
+    (proc / "20/cgroup").write_text(f"0::/docker/{OTHER}\n")
+    assert containers.count() == 2
+    (proc / "10").rename(proc / "ended")
+    assert containers.count() == 1
+
+
+def test_a_process_number_that_was_taken_anew_is_noticed_after_a_while(tmp_path: Path) -> None:
+    proc = make_proc(tmp_path, {"10": f"0::/docker/{ONE}"})
+    containers = Containers(proc)
+    assert [containers.count() for _ in range(3)] == [1, 1, 1]
+    (proc / "10/cgroup").write_text("0::/user.slice\n")
+    assert [containers.count() for _ in range(LOOK_AGAIN)][-1] == 0
 
 
 @pytest.mark.parametrize("namespace", ["pid", "cgroup"])
 def test_inside_a_container_the_count_cannot_be_known(tmp_path: Path, namespace: str) -> None:
     proc = make_proc(tmp_path, {"10": f"0::/docker/{ONE}"}, **{namespace: f"{namespace}:[4026532000]"})
-    assert count_containers(proc) is None
+    assert Containers(proc).count() is None
 
 
 def test_without_proc_the_count_cannot_be_known(tmp_path: Path) -> None:
-    assert count_containers(tmp_path / "nothing") is None
+    assert Containers(tmp_path / "nothing").count() is None

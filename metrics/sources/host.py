@@ -11,7 +11,7 @@ from metrics.choices import Choices
 from metrics.daemon_thread import DaemonThread
 from metrics.inquiry import Inquiry
 from metrics.reading import Problem, Reading
-from metrics.sources.containers import count_containers
+from metrics.sources.containers import Containers
 
 #: Seconds that a measurement stands for. Linux counts CPU time in hundredths of a second: over 50 ms two cores know ten
 #: steps between idle and busy, and each would cost more than all else in a snapshot. Who ticks once a second or less
@@ -41,7 +41,7 @@ class HostSource:
         self._probes: dict[str, Callable[[], float | int | None]] = {
             "cpu": self._measure_cpu,
             "ram": lambda: psutil.virtual_memory().percent,
-            "containers": count_containers,
+            "containers": Containers().count,
         }
 
     def _measure_cpu(self) -> float:
