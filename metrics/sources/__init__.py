@@ -17,6 +17,10 @@ from metrics.sources.redis import RedisSource
 logger = logging.getLogger(__name__)
 
 
+#: Those that may have to be waited for. All but one are asked in a task, so that all are asked at the same time.
+WAITED_FOR = (SourceKind.REDIS, SourceKind.HOST)
+
+
 class Source(Protocol):
     """Anything that can answer for some groups."""
 
@@ -46,10 +50,12 @@ class Sources:
     async def read(self, choices: Choices, deadline_s: float) -> dict[Group, Reading]:
         """Ask each group's chosen source, all at the same time; a source that fails costs its own groups only."""
         kinds = {choice.kind for choice in choices.values()}
-        first, *others = [kind for kind in SourceKind if kind in kinds]
-        asking = [asyncio.create_task(self._read_kind(kind, choices, deadline_s)) for kind in others]
+        beside = [kind for kind in WAITED_FOR if kind in kinds][1:]
+        asking = [asyncio.create_task(self._read_kind(kind, choices, deadline_s)) for kind in beside]
+        merged: dict[Group, Reading] = {}
         try:
-            merged = dict(await self._read_kind(first, choices, deadline_s))
+            for kind in kinds.difference(beside):
+                merged.update(await self._read_kind(kind, choices, deadline_s))
             for task in asking:
                 merged.update(await task)
         finally:
