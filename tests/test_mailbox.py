@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from streaming.servers.mailbox import Mailbox
+from streaming.mailbox import Mailbox
 
 
 def test_what_came_is_received_in_order_at_once_and_later() -> None:

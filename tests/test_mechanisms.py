@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from channels.exceptions import ChannelFull
+from channels.layers import InMemoryChannelLayer
 
 from metrics.inquiry import Inquiry
 from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.eager import begin
+from streaming.durations import Durations
 from streaming.publishing.local_layer import LocalChannelLayer
 from streaming.publishing.ticker import Ticker
 from streaming.servers import daphne_server
@@ -197,7 +200,7 @@ def test_no_membership_expires_under_a_client_that_stays(options: dict[str, int]
     """The layer's 24 h and 60 s, shrunk to one: a snapshot long after either still arrives."""
 
     async def run() -> None:
-        layer = LocalChannelLayer(**options)
+        layer = InMemoryChannelLayer(**options)  # which forgets, as the one in Redis does
         hub = make_hub()
         received: list[Mapping[str, Any]] = []
 
@@ -221,6 +224,73 @@ def test_no_membership_expires_under_a_client_that_stays(options: dict[str, int]
         await asyncio.wait([running])
 
     asyncio.run(run())
+
+
+# --- the layer of a process that is alone ---
+
+
+def test_a_member_that_does_not_receive_costs_the_others_nothing() -> None:
+    async def run() -> None:
+        layer = LocalChannelLayer(capacity=2)
+        deaf, listening = [await layer.new_channel() for _ in range(2)]
+        for channel in (deaf, listening):
+            await layer.group_add(GROUP, channel)
+        for number in range(5):
+            await layer.group_send(GROUP, {"type": "snapshot", "id": number})
+            message = await layer.receive(listening)
+            assert message == {"type": "snapshot", "id": number}
+            message["id"] = "changed"  # by one member, for itself
+        assert [(await layer.receive(deaf))["id"] for _ in range(2)] == [0, 1]
+
+    asyncio.run(run())
+
+
+def test_who_leaves_a_group_leaves_nothing_behind() -> None:
+    async def run() -> None:
+        layer = LocalChannelLayer()
+        channel = await layer.new_channel()
+        await layer.group_add(GROUP, channel)
+        await layer.group_send(GROUP, {"type": "snapshot"})
+        await layer.group_discard(GROUP, channel)
+        await layer.group_send(GROUP, {"type": "snapshot"})
+        assert (layer.groups, layer.channels) == ({}, {})
+
+    asyncio.run(run())
+
+
+def test_who_sends_to_a_channel_that_is_full_is_told() -> None:
+    async def run() -> None:
+        layer = LocalChannelLayer(capacity=1)
+        await layer.send("somebody", {"type": "one"})
+        with pytest.raises(ChannelFull):
+            await layer.send("somebody", {"type": "two"})
+        assert await layer.receive("somebody") == {"type": "one"}
+
+    asyncio.run(run())
+
+
+# --- durations ---
+
+
+def test_durations_are_counted_up_to_each_bound_and_it_is_included() -> None:
+    durations = Durations()
+    for seconds in (0.0005, 0.001, 0.002, 0.3, 7.0):
+        durations.add(seconds)
+    counted = durations.count()
+    assert counted["sum"] == pytest.approx(7.3035)
+    assert dict(counted["buckets"]) == {
+        "0.001": 2,
+        "0.0025": 3,
+        "0.005": 3,
+        "0.01": 3,
+        "0.025": 3,
+        "0.05": 3,
+        "0.1": 3,
+        "0.25": 3,
+        "0.5": 4,
+        "1.0": 4,
+        "+Inf": 5,
+    }
 
 
 # --- Daphne ---
@@ -248,19 +318,3 @@ def test_daphne_checks_all_its_connections_in_a_round_but_few_at_once(
         server.timeout_checker()
     assert {protocol.checks for protocol in protocols if protocol is not gone} == {1}
     assert gone.checks == 0
-
-
-def test_a_member_that_does_not_receive_costs_the_others_nothing() -> None:
-    async def run() -> None:
-        layer = LocalChannelLayer(capacity=2)
-        deaf, listening = [await layer.new_channel() for _ in range(2)]
-        for channel in (deaf, listening):
-            await layer.group_add(GROUP, channel)
-        for number in range(5):
-            await layer.group_send(GROUP, {"type": "snapshot", "id": number})
-            message = await layer.receive(listening)
-            assert message == {"type": "snapshot", "id": number}
-            message["id"] = "changed"  # by one member, for itself
-        assert [(await layer.receive(deaf))["id"] for _ in range(2)] == [0, 1]
-
-    asyncio.run(run())

@@ -23,9 +23,6 @@ from streaming.publishing.ticker import Ticker
 
 logger = logging.getLogger(__name__)
 
-#: Why a channel layer in this very process was too slow.
-TOO_BUSY = "no answer in time; it is in this process, which was stopped for a while, or the machine is too busy"
-
 
 class ReadsChoices(Protocol):
     """See metrics.choice_reader.ChoiceReader."""
@@ -112,8 +109,9 @@ class Publisher:
                 if self.lease.is_held and self.lease.term < self.lease.known_term:
                     await self.lease.take()  # its store had lost its terms: a higher one
                 if self.lease.is_held:
-                    with self.ticks.time():
-                        snapshot = await self.publish()
+                    began = time.perf_counter()
+                    snapshot = await self.publish()
+                    self.ticks.add(time.perf_counter() - began)
                     if snapshot is not None:
                         await self._sequence.make_up()
 
@@ -145,6 +143,8 @@ class Publisher:
         readings = await self._sources.read(choices, deadline_s=min(0.5, self.interval_s / 2))
         self._sequence.look()
         try:
+            if not self._outlet.decides:  # it is in this process, and has no answer that could be waited for
+                return await self._commit(choices, readings)
             async with asyncio.timeout(min(1.0, self.interval_s)):
                 return await self._commit(choices, readings)
         except Exception as error:  # each layer and each outlet has its own; the next tick tries again
@@ -175,8 +175,7 @@ class Publisher:
 
     def _note_failure(self, error: Exception) -> None:
         self.failed += 1
-        is_late = isinstance(error, TimeoutError)
-        self.error = TOO_BUSY if is_late and not self._outlet.decides else describe_failure(error)
+        self.error = describe_failure(error)
         if self._failing_since is None:
             self._failing_since = time.monotonic()
             logger.warning("The channel layer takes no snapshots (%s); trying at each tick.", self.error)

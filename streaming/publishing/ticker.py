@@ -16,12 +16,16 @@ class Ticker:
         self.interval_s = interval_s
         self.missed = 0
         self._is_hurried = False
-        self._begin = asyncio.Event()
+        self._next: asyncio.Future[None] | None = None  # the tick that is waited for
 
     def hurry(self) -> None:
         """Have the next tick now; while one is being worked on this does nothing."""
         self._is_hurried = True
-        self._begin.set()
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._next is not None and not self._next.done():
+            self._next.set_result(None)
 
     async def __aiter__(self) -> AsyncIterator[int]:
         """Yield the tick's number (missed ones count)."""
@@ -31,14 +35,15 @@ class Ticker:
         while True:
             yield tick
             self._is_hurried = False
-            self._begin.clear()
             due = max(tick + 1, math.ceil((loop.time() - start) / self.interval_s))
             self.missed += due - tick - 1
             tick = due
-            timer = loop.call_at(start + tick * self.interval_s, self._begin.set)
+            self._next = loop.create_future()
+            timer = loop.call_at(start + tick * self.interval_s, self._begin)
             try:
-                await self._begin.wait()
+                await self._next
             finally:
                 timer.cancel()
+                self._next = None
             if self._is_hurried:
                 start = loop.time() - tick * self.interval_s

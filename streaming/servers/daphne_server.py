@@ -17,6 +17,7 @@ from twisted.internet.error import ReactorNotRunning
 
 from streaming.ending import LAST_S, end_within
 from streaming.limits.visits import Visits
+from streaming.mailbox import Mailbox
 from streaming.runtime import Runtime
 from streaming.servers import (
     BACKLOG,
@@ -30,7 +31,6 @@ from streaming.servers import (
 from streaming.servers.daphne_http import VisitedFactory
 from streaming.servers.daphne_sender import DaphneDoor, WatchedProtocol
 from streaming.servers.listening import watch_peers
-from streaming.servers.mailbox import Mailbox
 
 logger = logging.getLogger(__name__)
 

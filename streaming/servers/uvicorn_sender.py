@@ -21,9 +21,9 @@ from streaming.delivery.eager import begin
 from streaming.delivery.sending import AsgiSend, Sender, SteppingSender
 from streaming.limits.frames import FAREWELL_S, REASON, FrameBudget
 from streaming.limits.visits import Visit
+from streaming.mailbox import Mailbox
 from streaming.servers.handshake import PlainRequest
 from streaming.servers.internals import Door, needs
-from streaming.servers.mailbox import Mailbox
 from streaming.servers.socket_sender import SocketSender
 
 

@@ -1,7 +1,8 @@
-"""What a connection's application receives, in a tenth of the memory.
+"""What somebody is to receive: a connection's application what comes from its client, a hub what is published.
 
-Servers take an asyncio.Queue for it, which is made for any number of readers and writers and for limits: 3.3 KB while
-it is empty, a sixth of all that a connection took. An application is one reader, and its server never waits.
+Both are given an asyncio.Queue as a rule, which is made for any number of readers and writers and for limits. For one
+reader, and writers that never wait, that is 3.3 KB while it is empty, a sixth of all that a connection took, and a
+dozen calls for a message.
 """
 
 import asyncio
@@ -11,13 +12,16 @@ Message = dict[str, Any]
 
 
 class Mailbox:
-    """As much of an asyncio.Queue as the servers use: `put_nowait`, `empty` and, by one task at a time, `get`."""
+    """As much of an asyncio.Queue as is used: `put_nowait`, `empty` and, by one task at a time, `get`."""
 
     __slots__ = ("_messages", "_reader")
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
         self._reader: asyncio.Future[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._messages)
 
     def empty(self) -> bool:
         """Whether there is nothing to receive."""
@@ -33,7 +37,7 @@ class Mailbox:
         """The oldest message, as soon as there is one. Raises RuntimeError where another task waits for it."""
         while not self._messages:
             if self._reader is not None:
-                raise RuntimeError("Another task waits for this connection's next message.")
+                raise RuntimeError("Another task waits for the next message.")
             self._reader = asyncio.get_running_loop().create_future()
             try:
                 await self._reader
