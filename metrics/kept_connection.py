@@ -10,6 +10,8 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db import Error as DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from metrics.plain_sql import own_connection
+
 T = TypeVar("T")
 
 #: What tells one SQLite file, and what is in it, from another: device, inode, size and time of the last change.
@@ -33,7 +35,7 @@ class KeptConnection:
         Where the open connection turns out to be broken (PostgreSQL was restarted meanwhile), the work is done again,
         once. After an error of the database the connection is closed: the next work begins with a new one.
         """
-        connection = connections[DEFAULT_DB_ALIAS]
+        connection = own_connection()
         self._look_at_file(connection)
         was_open = connection.connection is not None
         try:
@@ -71,7 +73,7 @@ class KeptConnection:
 
     def close(self) -> None:
         """Close it, if it is open."""
-        connections[DEFAULT_DB_ALIAS].close()
+        own_connection().close()
 
 
 def find_sqlite_file() -> Path | None:

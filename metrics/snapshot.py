@@ -60,10 +60,11 @@ class Snapshot:
 
     def to_dict(self) -> dict[str, Any]:
         """The wire message before it is encoded: KEYS, in their order."""
-        parts: dict[str, Any] = {
-            **self.values,
+        values = self.values
+        return {
             "timestamp": self.timestamp,
             "datetime": format_time(self.timestamp),
+            **{key: values[key] for key in METRICS},
             "id": self.id,
             "previous": self.previous,
             "interval": self.interval,
@@ -71,7 +72,6 @@ class Snapshot:
             "problems": self.problems,
             "observed": self.observed,
         }
-        return {key: parts[key] for key in KEYS}
 
     def encode(self) -> str:
         """The wire message: flat JSON."""

@@ -168,16 +168,19 @@ class Runtime:
 
     def make_publisher(self) -> Publisher:
         """A publisher with this process's settings, which continues what the hub has seen."""
+        choices = ChoiceReader()
+        # Who decides what is published by itself is alone: no other process lets staff switch.
+        store = DatabaseStore() if self.outlet.decides else DatabaseStore(choices.read_beside)
         return Publisher(
             self.outlet,
             make_lease(),
             interval_s=settings.STREAM_INTERVAL,
             history=HistoryWriter(
-                DatabaseStore(),
+                store,
                 retention_s=settings.HISTORY_RETENTION.total_seconds(),
                 journal=Journal(settings.STREAM_JOURNAL),
             ),
-            choices=ChoiceReader(),
+            choices=choices,
             sources=Sources(),
             # A reader of its own: the hub's may be busy with all that it recalls when a tenure begins.
             past=Past(self.outlet, self._publishers_history, self._waiting),

@@ -1,13 +1,14 @@
 """Asking a database that may hang, break, or always be a little too slow."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from metrics import choice_reader
 from metrics.catalogue import Group, SourceKind
@@ -18,6 +19,7 @@ from metrics.database_thread import DatabaseThread
 from metrics.history.reader import HistoryReader
 from metrics.inquiry import Inquiry
 from metrics.models import DataSource
+from metrics.plain_sql import execute, find_placeholder, own_connection
 
 
 async def until(claim: Callable[[], bool]) -> None:
@@ -223,6 +225,74 @@ def test_the_age_of_the_choice_grows_while_the_database_hangs(monkeypatch: pytes
     asyncio.run(run())
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_was_read_beside_a_write_serves_once_and_not_after_a_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    def ask() -> ReadChoices:
+        nonlocal asked
+        asked += 1
+        return read_choices()
+
+    async def run() -> None:
+        reader = ChoiceReader()
+        monkeypatch.setattr(reader, "_ask", lambda: reader._thread.ask(ask))
+        reader._inquiry = Inquiry(lambda: reader._ask(), keep_s=math.inf)
+        thread = DatabaseThread("beside")
+
+        async def tick(*, beside: bool = True) -> tuple[SourceKind, int]:
+            """Which source portfolio has, and how often the database was asked for it until now."""
+            choices = await reader.read(20)
+            if beside:
+                await thread.ask(reader.read_beside)
+            return choices[Group.PORTFOLIO].kind, asked
+
+        def switch(kind: SourceKind) -> None:
+            """What is read beside before the switch is committed is what held until then."""
+            before = read_choices().choices
+            with transaction.atomic():
+                assert DataSource.objects.get(group=Group.PORTFOLIO).switch(kind, by="somebody")
+                reader._beside = ReadChoices(before, time.monotonic())
+
+        assert await tick() == (SourceKind.MOCK, 1)  # nothing was read before
+        assert await tick(beside=False) == (SourceKind.MOCK, 1)
+        assert await tick() == (SourceKind.MOCK, 2)  # it serves once
+        await thread.ask(lambda: switch(SourceKind.REDIS))
+        assert await tick() == (SourceKind.REDIS, 3)
+        assert await tick() == (SourceKind.REDIS, 3)
+        await reader.aclose()
+        thread.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_read_beside_the_write_before_the_last_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a database that fails then is asked by the reader itself."""
+
+    async def run() -> None:
+        reader = ChoiceReader()
+        await reader.read(20)
+        monkeypatch.setattr(choice_reader, "read_choices", lambda: ReadChoices(CHOSEN, time.monotonic()))
+        reader.read_beside()
+        slow = reader._beside
+        assert await reader.read(20) == CHOSEN
+        monkeypatch.setattr(choice_reader, "read_choices", lambda: ReadChoices(DEFAULT_CHOICES, time.monotonic()))
+        reader._beside = slow  # it came late, from a write that hung
+        assert await reader.read(20) == DEFAULT_CHOICES
+
+        def fail() -> ReadChoices:
+            raise OperationalError("locked")
+
+        monkeypatch.setattr(choice_reader, "read_choices", fail)
+        reader.read_beside()
+        monkeypatch.setattr(choice_reader, "read_choices", lambda: ReadChoices(CHOSEN, time.monotonic()))
+        assert await reader.read(20) == CHOSEN
+        await reader.aclose()
+
+    asyncio.run(run())
+
+
 # --- the thread ---
 
 
@@ -314,6 +384,25 @@ def test_the_connection_stays_open_between_two_questions_and_is_closed_after_an_
 
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL raises another error")
+    asyncio.run(run())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_plain_sql_fails_as_djangos_does_and_is_asked_on_each_threads_own_connection() -> None:
+    async def run() -> None:
+        one, other = DatabaseThread("one"), DatabaseThread("other")
+        connections = [
+            await thread.ask(lambda: (execute("SELECT 1").fetchall(), own_connection())) for thread in (one, other)
+        ]
+        assert [rows for rows, _ in connections] == [[(1,)], [(1,)]]
+        assert connections[0][1] is not connections[1][1]
+        mark = find_placeholder()
+        with pytest.raises(DatabaseError, match="nowhere"):
+            await one.ask(lambda: execute(f"SELECT * FROM nowhere WHERE id = {mark}", [1]))
+        assert await one.ask(lambda: execute(f"SELECT {mark} + 1", [1]).fetchone()[0]) == 2
+        one.close()
+        other.close()
+
     asyncio.run(run())
 
 

@@ -16,6 +16,7 @@ from metrics.history.journal import Journal
 from metrics.history.store import DatabaseStore, Entry, Refused, find_oldest_ms, prune, write
 from metrics.history.writer import HistoryWriter
 from metrics.models import SnapshotRecord
+from metrics.plain_sql import own_connection
 from metrics.snapshot import Snapshot
 from tests.test_history import START, START_ID, make_snapshot, store
 
@@ -111,6 +112,26 @@ def test_what_waits_for_a_database_that_is_away_is_written_oldest_first_when_it_
     run_writer(scenario, flaky)
     assert list(chain.from_iterable(flaky.batches)) == [START_ID + 1000 * n for n in range(500)]
     assert stored_ids() == [START_ID + 1000 * n for n in range(500)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_to_be_done_beside_a_write_is_done_after_it_on_its_connection() -> None:
+    seen: list[tuple[list[int], bool]] = []
+    used: list[object] = []
+
+    def note() -> None:
+        seen.append((stored_ids(), own_connection() in used))
+
+    async def run() -> None:
+        writer = HistoryWriter(DatabaseStore(note), retention_s=1e9)
+        used.append(await writer._store._thread.ask(own_connection))  # type: ignore[attr-defined]
+        for n in range(2):
+            add(writer, make_snapshot(START + n), 1)
+            await writer.flush()
+        await writer.aclose()
+
+    asyncio.run(run())
+    assert seen == [([START_ID], True), ([START_ID, START_ID + 1000], True)]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -21,8 +21,8 @@ APPS = {
 #: lines before its own, never from a neighbour in its line.
 LINES = {
     "metrics": [
-        {"group", "thresholds", "inquiry", "daemon_thread", "kept_connection", "ranges", "private_files"},
-        {"metric"},
+        {"group", "thresholds", "inquiry", "daemon_thread", "plain_sql", "ranges", "private_files"},
+        {"metric", "kept_connection"},
         {"catalogue"},
         {"database_thread", "database_errors"},
         {"choices", "first_choices", "parsing", "reading"},

@@ -3,8 +3,10 @@
 import re
 import shutil
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +30,25 @@ def test_a_switch_in_one_process_takes_effect_in_all(start_server: StartServer, 
             assert (message["pnl"], message["positions"]) == (1234.5, 3)
     for server in servers:
         assert AdminSession(server).rows()["Portfolio"]["source"].startswith("Redis")
+
+
+def is_after(time_s: float) -> Callable[[dict[str, Any]], bool]:
+    """A claim of a message: that it was published after that time (Unix seconds)."""
+    return lambda message: bool(message["timestamp"] > time_s)
+
+
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+def test_a_switch_is_in_effect_from_the_next_snapshot_on(start_server: StartServer, kind: str) -> None:
+    """Though a process that is alone reads the choices for the next snapshot when it has written the last one."""
+    server = start_server(kind, STREAM_INTERVAL="0.7")
+    admin = AdminSession(server)
+    for source in ("redis", "mock", "redis"):
+        with server.connect() as connection:
+            next_with(connection, lambda message: True)
+            next_with(connection, lambda message: True)
+            admin.click("AI", source)
+            done_at = time.time() + 0.1  # not one that was under way
+            assert next_with(connection, is_after(done_at))["sources"]["ai"] == source
 
 
 def test_a_switch_of_all_groups_reaches_a_connected_client(start_server: StartServer, redis: Redis) -> None:

@@ -1,7 +1,7 @@
 """Where the writer puts snapshots, and the fence before it: nothing of an older term gets in after a newer one."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -12,6 +12,7 @@ from django.db.models import Min
 from metrics.catalogue import Value
 from metrics.database_thread import DatabaseThread
 from metrics.models import SnapshotRecord
+from metrics.plain_sql import execute, find_placeholder, own_connection
 from metrics.snapshot import Snapshot
 
 #: A snapshot with the term of whoever published it.
@@ -46,12 +47,19 @@ class Store(Protocol):
 class DatabaseStore:
     """History in the database, written in a thread of its own. A Store."""
 
-    def __init__(self) -> None:
+    def __init__(self, beside: Callable[[], None] = lambda: None) -> None:
+        """`beside`: called in that thread after each write, on its connection; raises nothing."""
+        self._beside = beside
         self._thread = DatabaseThread("history-writer")
 
     async def write(self, batch: Sequence[Entry]) -> Refused:
         """See Store."""
-        return await self._thread.ask(lambda: write(batch))
+        return await self._thread.ask(lambda: self._write(batch))
+
+    def _write(self, batch: Sequence[Entry]) -> Refused:
+        refused = write(batch)
+        self._beside()
+        return refused
 
     async def prune(self, before_ms: int, at_most: int) -> int:
         """See Store."""
@@ -83,29 +91,26 @@ def insert_next(snapshot: Snapshot, term: int) -> bool:
     Returns whether it did: look and insertion are one question to the database, no other writer comes between them (see
     lock_and_find_newest), and it is a transaction of its own. Raises django.db.Error.
     """
-    connection, insertion = connections[DEFAULT_DB_ALIAS], Insertion.make()
-    values = insertion.values_of(SnapshotRecord.columns_of(snapshot, term))
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK}); {insertion.of_next}", [*values, snapshot.id, term])
-            cursor.nextset()
-        else:
-            cursor.execute(insertion.of_next, [*values, snapshot.id, term])
-        return bool(cursor.rowcount == 1)
+    insertion = Insertion.make()
+    row = SnapshotRecord.columns_of(snapshot, term)
+    cursor = execute(insertion.of_next, [*map(row.get, insertion.columns), snapshot.id, term])
+    if own_connection().vendor == "postgresql":
+        cursor.nextset()  # the first is the lock's
+    return bool(cursor.rowcount == 1)
 
 
 def insert(rows: Sequence[Mapping[str, Value]]) -> None:
     """Insert rows, by their columns' names; one that is there stays as it is (blocking). Raises django.db.Error."""
     insertion = Insertion.make()
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.executemany(insertion.of_any, [insertion.values_of(row) for row in rows])
+        cursor.executemany(insertion.of_any, [[*map(row.get, insertion.columns)] for row in rows])
 
 
 class Insertion(NamedTuple):
     """How a row is inserted, as text: that Django makes it anew, and an object for each row, took longer than the rest.
 
-    `columns`: of a row, in their order. `of_any`: a row that is there stays as it is. `of_next`: see insert_next; after
-    the row's values it takes its id and its term.
+    `columns`: of a row, in their order. `of_any`: a row that is there stays as it is. `of_next`, for plain_sql: see
+    insert_next; after the row's values it takes its id and its term.
     """
 
     columns: Sequence[str]
@@ -118,19 +123,15 @@ class Insertion(NamedTuple):
         """For the columns that the catalogue asks for."""
         columns = [field.name for field in SnapshotRecord._meta.concrete_fields]
         table, names = quote(SnapshotRecord._meta.db_table), ", ".join(map(quote, columns))
-        values = ", ".join(["%s"] * len(columns))
-        into = f"INSERT INTO {table} ({names})"
+        into, mark = f"INSERT INTO {table} ({names})", find_placeholder()
+        lock = f"SELECT pg_advisory_xact_lock({LOCK}); " if own_connection().vendor == "postgresql" else ""
         newest_term = f"(SELECT term FROM {table} ORDER BY id DESC LIMIT 1)"  # noqa: S608 - our names
+        is_next = f"NOT EXISTS (SELECT 1 FROM {table} WHERE id >= {mark}) AND COALESCE({newest_term}, 0) <= {mark}"  # noqa: S608
         return cls(
             columns,
-            f"{into} VALUES ({values}) ON CONFLICT DO NOTHING",
-            f"{into} SELECT {values} WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE id >= %s)"  # noqa: S608 - our names
-            f" AND COALESCE({newest_term}, 0) <= %s",
+            f"{into} VALUES ({', '.join(['%s'] * len(columns))}) ON CONFLICT DO NOTHING",
+            f"{lock}{into} SELECT {', '.join([mark] * len(columns))} WHERE {is_next}",
         )
-
-    def values_of(self, row: Mapping[str, Value]) -> list[Value]:
-        """The values of `row`, which has them by the columns' names."""
-        return [row.get(column) for column in self.columns]
 
 
 def quote(name: str) -> str:

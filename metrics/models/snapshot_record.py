@@ -9,6 +9,8 @@ from django.db import models
 from metrics.catalogue import CATALOGUE, METRICS, Group, Metric, Value
 from metrics.snapshot import EncodedSnapshot, Snapshot, format_time, recall_snapshot, to_ms
 
+SOURCE_COLUMNS = {group: group.source_column for group in Group}
+
 
 def make_column(metric: Metric) -> "models.Field[Any, Any]":
     """The typed column that keeps the values of `metric`; null where the snapshot has null, or what stood in for one.
@@ -82,19 +84,20 @@ class SnapshotRecord(models.Model):
     @staticmethod
     def columns_of(snapshot: Snapshot, term: int) -> dict[str, Value]:
         """The same as values by their columns' names."""
-        stand_ins = snapshot.stand_ins
+        problems, observed, stand_ins = snapshot.problems, snapshot.observed, snapshot.stand_ins
         return {
             "id": snapshot.id,
             "time_ms": to_ms(snapshot.timestamp),
             "previous": snapshot.previous,
             "term": term,
             "interval_s": snapshot.interval,
-            "problem_count": len(snapshot.problems),
-            "problems": json.dumps(snapshot.problems),
-            "observed": json.dumps(snapshot.observed),
+            "problem_count": len(problems),
+            "problems": json.dumps(problems) if problems else "{}",
+            "observed": json.dumps(observed) if observed else "{}",
             "stand_ins": json.dumps(stand_ins) if stand_ins else "",
-            **{group.source_column: kind.value for group, kind in snapshot.sources.items()},
-            **{key: None if key in stand_ins else value for key, value in snapshot.values.items()},
+            **{SOURCE_COLUMNS[group]: str(kind) for group, kind in snapshot.sources.items()},
+            **snapshot.values,
+            **dict.fromkeys(stand_ins),
         }
 
     def read_stand_ins(self) -> dict[str, Value]:
