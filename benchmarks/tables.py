@@ -165,11 +165,12 @@ def tabulate_resumes(rows: list[Row]) -> Iterator[str]:
 
 def tabulate_snapshots(rows: list[Row]) -> Iterator[str]:
     """What a snapshot itself costs."""
-    yield "| server | database | CPU ms a snapshot, no client | share of a core | with one client |"
-    yield "|:--|:--|--:|--:|--:|"
+    yield "| server | database | CPU ms a snapshot, no client | of each start | share of a core | with one client |"
+    yield "|:--|:--|--:|--:|--:|--:|"
     for row in rows:
+        starts = " ".join(f"{cost:.2f}" for cost in row.get("cpu_ms_of_starts", []))
         shares = f"{row['load_alone']:.1%} | {row['load_with_one']:.1%}"
-        yield f"| {row['server']} | {row['database']} | {row['cpu_ms']:.2f} | {shares} |"
+        yield f"| {row['server']} | {row['database']} | {row['cpu_ms']:.2f} | {starts} | {shares} |"
 
 
 def tabulate_workers(rows: list[Row]) -> Iterator[str]:
