@@ -1,9 +1,13 @@
 """Sources: believable simulation, this host, and that one that fails costs only its own groups."""
 
 import asyncio
+import errno
 import itertools
+import math
+import os
 import random
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +18,11 @@ from metrics.choices import DEFAULT_CHOICES, SourceChoice
 from metrics.inquiry import Inquiry
 from metrics.reading import Problem, Reading
 from metrics.sources import Sources
-from metrics.sources.containers import INITIAL_NAMESPACES, LOOK_AGAIN, Containers
+from metrics.sources.containers import INITIAL_NAMESPACES, LOOK_AGAIN_S, Containers
 from metrics.sources.host import HostSource
-from metrics.sources.mock import MockSource
+from metrics.sources.mock import MockSource, Walk
 from metrics.sources.redis import RedisSource
+from metrics.thresholds import NO_THRESHOLDS
 from tests.simulation.loop import SimulatedLoop
 
 TICKS = 3000
@@ -53,6 +58,18 @@ def test_simulated_values_are_values_of_their_metrics(simulated: dict[str, list[
             assert value is not None
             assert metric.accept(value) == value
             assert isinstance(value, metric.type)
+
+
+def test_a_simulated_number_at_the_end_of_its_range_is_of_its_metrics_type() -> None:
+    """The catalogue says 0 and 100, also of what is no integer."""
+    for metric in CATALOGUE:
+        for bound in (metric.minimum, metric.maximum):
+            if metric.is_number and math.isfinite(bound):
+                beyond = replace(metric, typical=bound * 3 - 100, thresholds=NO_THRESHOLDS)
+                value = Walk(beyond, random.Random(1)).step()
+                assert value in {metric.minimum, metric.maximum}
+                assert isinstance(value, metric.type)
+                assert math.copysign(1, value) == 1
 
 
 @pytest.mark.parametrize("key", [metric.key for metric in CATALOGUE if metric.type is float])
@@ -243,10 +260,32 @@ def test_a_process_that_is_put_into_its_container_after_its_start_counts_and_one
 
 def test_a_process_number_that_was_taken_anew_is_noticed_after_a_while(tmp_path: Path) -> None:
     proc = make_proc(tmp_path, {"10": f"0::/docker/{ONE}"})
-    containers = Containers(proc)
+    now = 100.0
+    containers = Containers(proc, clock=lambda: now)
     assert [containers.count() for _ in range(3)] == [1, 1, 1]
     (proc / "10/cgroup").write_text("0::/user.slice\n")
-    assert [containers.count() for _ in range(LOOK_AGAIN)][-1] == 0
+    now += LOOK_AGAIN_S - 1
+    assert containers.count() == 1
+    now += 1
+    assert containers.count() == 0
+
+
+def test_a_look_at_the_processes_that_fails_costs_the_next_one_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that has too many connections can open no files for a while."""
+    proc = make_proc(tmp_path, {"10": f"0::/docker/{ONE}"})
+    containers = Containers(proc)
+
+    def refuse(*args: object) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    for call in ("open", "listdir"):
+        with monkeypatch.context() as full:
+            full.setattr(os, call, refuse)
+            with pytest.raises(OSError, match="Too many"):  # and no number that would be wrong
+                containers.count()
+        assert [containers.count() for _ in range(3)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("namespace", ["pid", "cgroup"])

@@ -191,7 +191,9 @@ def test_runserver_streams_again_after_the_code_was_changed(tmp_path: Path, copy
     try:
         first = server.receive(2)[-1]
         file = copy_of_project / "metrics/sources/mock.py"
-        file.write_text(file.read_text().replace("gauss()", "gauss() * 0"))  # the simulation stands still from now on
+        text = file.read_text()
+        assert "(draw() - draw())" in text
+        file.write_text(text.replace("(draw() - draw())", "0"))  # the simulation stands still from now on
         wait_until(lambda: is_still(server))
         assert server.receive(1)[0]["timestamp"] > first["timestamp"]
     finally:

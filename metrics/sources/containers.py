@@ -5,14 +5,16 @@ whatever the cgroup version and driver. So the running containers are the differ
 pause containers count as the containers they are. Engines that use other names (LXC, systemd-nspawn) are not counted.
 """
 
+import math
 import os
 import re
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 CONTAINER_ID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
-#: After how many times each process is asked again.
-LOOK_AGAIN = 10
+#: After how many seconds each process is asked again.
+LOOK_AGAIN_S = 10.0
 #: Bytes of a process's list of control groups: a line for each hierarchy.
 MOST = 65_536
 #: The initial namespaces' fixed inode numbers (PROC_PID_INIT_INO and PROC_CGROUP_INIT_INO, include/linux/proc_ns.h).
@@ -31,47 +33,46 @@ def sees_whole_host(proc: Path = Path("/proc")) -> bool:
 class Containers:
     """The containers that run on this host. To ask each of its processes takes 15 µs for each, cold: so few are asked.
 
-    A process's groups are read when it is seen first, once more the next time (an engine starts a process and then puts
-    it into its container's group, within milliseconds), and then each LOOK_AGAIN times, for whatever may have moved it,
-    or taken its number.
+    A process's groups are read when it is seen first, and once more the next time: an engine starts a process and then
+    puts it into its container's group, within milliseconds. After that they are read again with all others, every
+    LOOK_AGAIN_S seconds, for whatever has moved it since, or taken its number.
     """
 
-    def __init__(self, proc: Path = Path("/proc")) -> None:
-        """`proc`: where the kernel shows its processes."""
+    def __init__(self, proc: Path = Path("/proc"), clock: Callable[[], float] = time.monotonic) -> None:
+        """`proc`: where the kernel shows its processes. `clock`: seconds."""
         self._proc = proc
-        self._found: dict[str, Collection[bytes]] = {}  # the ids in each process's groups
-        self._settled: set[str] = set()  # the processes that need not be asked
-        self._counted = 0
+        self._clock = clock
+        self._found: dict[str, Collection[bytes]] = {}  # the ids in the groups of each process that was read
+        self._settled: Collection[str] = ()  # the processes that need not be read
+        self._look_again_at = -math.inf
 
     def count(self) -> int | None:
-        """How many there are now; None where that cannot be known from here (blocking)."""
-        if self._counted % LOOK_AGAIN == 0:
-            self._settled.clear()
+        """How many there are now; None where that cannot be known from here (blocking). Raises OSError."""
+        now, settled = self._clock(), self._settled
+        if now >= self._look_again_at:
             if not sees_whole_host(self._proc):
                 return None
-        self._counted += 1
-        before, self._found = self._found, {}
+            self._look_again_at, settled = now + LOOK_AGAIN_S, ()
+        found: dict[str, Collection[bytes]] = {}
         for name in os.listdir(self._proc):
-            if name in self._settled:
-                self._found[name] = before[name]
-            elif name.isdigit():
-                self._found[name] = CONTAINER_ID.findall(read_file(f"{self._proc}/{name}/cgroup"))
-        self._settled = before.keys() & self._found.keys()
-        return len(set().union(*self._found.values()))
+            if name in settled:
+                found[name] = self._found[name]
+            elif name.isdigit() and (groups := read_file(f"{self._proc}/{name}/cgroup")) is not None:
+                found[name] = CONTAINER_ID.findall(groups)
+        self._settled, self._found = self._found.keys() & found.keys(), found
+        return len(set().union(*found.values()))
 
 
-def read_file(path: str) -> bytes:
-    """What is in a small file of /proc; nothing where its process has ended meanwhile.
+def read_file(path: str) -> bytes | None:
+    """What is in a small file of /proc; None where its process has ended, or nobody may look. Raises OSError.
 
     By the system's own calls: `open` asks three times more what it has opened, for each process that there is.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(descriptor, MOST)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
+        try:
+            return os.read(descriptor, MOST)
+        finally:
+            os.close(descriptor)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None

@@ -32,7 +32,7 @@ class Walk:
         self._position = metric.typical + metric.wander * SPREAD * (draw() - draw())
         self._drift = metric.drift / TICKS_PER_HOUR
         self._noise = metric.wander * NOISE * SPREAD
-        self._minimum, self._maximum = metric.minimum, metric.maximum
+        self._minimum, self._maximum = float(metric.minimum), float(metric.maximum)
         self._decimals = None if metric.type is int else metric.decimals
 
     def step(self) -> float | int:
