@@ -12,7 +12,7 @@ Message = dict[str, Any]
 
 
 class Mailbox:
-    """As much of an asyncio.Queue as is used: `put_nowait`, `empty` and, by one task at a time, `get`."""
+    """As much of an asyncio.Queue as is used: `put_nowait`, `qsize`, `empty` and, by one task at a time, `get`."""
 
     __slots__ = ("_messages", "_reader")
 
@@ -20,7 +20,8 @@ class Mailbox:
         self._messages: list[Message] = []
         self._reader: asyncio.Future[None] | None = None
 
-    def __len__(self) -> int:
+    def qsize(self) -> int:
+        """How many messages there are. (Not as its length: Daphne takes a queue that is false for none.)"""
         return len(self._messages)
 
     def empty(self) -> bool:

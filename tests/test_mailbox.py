@@ -12,9 +12,10 @@ def test_what_came_is_received_in_order_at_once_and_later() -> None:
         mailbox = Mailbox()
         mailbox.put_nowait({"type": "1"})
         mailbox.put_nowait({"type": "2"})
-        assert not mailbox.empty()
+        assert (mailbox.empty(), mailbox.qsize()) == (False, 2)
         assert [(await mailbox.get())["type"] for _ in range(2)] == ["1", "2"]
-        assert mailbox.empty()
+        assert (mailbox.empty(), mailbox.qsize()) == (True, 0)
+        assert mailbox, "Daphne would take it for none"
         reading = asyncio.create_task(mailbox.get())
         await asyncio.sleep(0)
         mailbox.put_nowait({"type": "3"})

@@ -12,7 +12,8 @@ class LocalChannelLayer(InMemoryChannelLayer):  # type: ignore[misc]
     """InMemoryChannelLayer for a few channels that stay: a message costs no task, no deep copy and no new queue.
 
     Messages are flat: who receives one may change it, but not what is in it. A channel is read by one task at a time,
-    and lasts until it leaves its group. Nothing in it expires: who does not read misses what comes when it is full.
+    and lasts until it leaves a group, as the hub and the doorkeeper do; one that was in none stays. Nothing in it
+    expires: who does not read misses what comes when it is full.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -42,7 +43,7 @@ class LocalChannelLayer(InMemoryChannelLayer):  # type: ignore[misc]
     def _put(self, channel: str, message: Message) -> bool:
         """Whether there was room for it."""
         mailbox = self._find(channel)
-        has_room: bool = len(mailbox) < self.capacity
+        has_room: bool = mailbox.qsize() < self.capacity
         if has_room:
             mailbox.put_nowait(dict(message))
         return has_room
