@@ -20,11 +20,11 @@ _closed: "WeakSet[DaemonThread]" = WeakSet()
 
 
 class Call(NamedTuple):
-    """One piece of work, and where its outcome is awaited."""
+    """One piece of work, and where its outcome is awaited; None: nowhere."""
 
-    loop: asyncio.AbstractEventLoop
-    answer: "asyncio.Future[Any]"
     work: Callable[[], Any]
+    loop: asyncio.AbstractEventLoop | None = None
+    answer: "asyncio.Future[Any] | None" = None
 
 
 class DaemonThread:
@@ -50,11 +50,22 @@ class DaemonThread:
             answer.set_exception(self.make_farewell())
             return answer
         self._answers.add(answer)
-        self._calls.put(Call(loop, answer, work))
+        self._put(Call(work, loop, answer))
+        return answer
+
+    def tell(self, work: Callable[[], None]) -> None:
+        """Do `work` (blocking) in the thread, after what was asked before. Nobody is woken when it is done.
+
+        It must not raise anything. Once the thread is closed it is not done.
+        """
+        if not self._is_closed:
+            self._put(Call(work))
+
+    def _put(self, call: Call) -> None:
+        self._calls.put(call)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
-        return answer
 
     def do(self, work: Callable[[], T]) -> T:
         """Called in the thread: do `work`."""
@@ -73,13 +84,16 @@ class DaemonThread:
                 call = self._calls.get()
                 if call is None or self._is_closed:
                     return
-                self._answer(call)
+                self._do(call)
                 del call  # and with it the answer, until the next one comes
         finally:
             self.finish()
 
-    def _answer(self, call: "Call") -> None:
+    def _do(self, call: Call) -> None:
         """Called in the thread."""
+        if call.loop is None or call.answer is None:
+            self.do(call.work)
+            return
         settle: Callable[[Any], None]
         try:
             settle, outcome = call.answer.set_result, self.do(call.work)

@@ -32,8 +32,8 @@ def find_placeholder() -> str:
 def execute(sql: str, parameters: Sequence[object] = ()) -> Any:
     """Run `sql`, with `find_placeholder` in it for each parameter; returns the driver's cursor (blocking).
 
-    The cursor is this thread's only one: what is not fetched before the next call is lost. Raises django.db.Error, as
-    Django's own cursors do.
+    The cursor is this thread's only one, and not for fetching: see `fetch_all`. Raises django.db.Error, as Django's own
+    cursors do.
     """
     connection = own_connection()
     connection.ensure_connection()
@@ -42,3 +42,10 @@ def execute(sql: str, parameters: Sequence[object] = ()) -> Any:
         if cursor is None or cursor.connection is not connection.connection:  # it was opened anew
             cursor = _threads.cursor = connection.connection.cursor()
         return cursor.execute(sql, parameters) if parameters else cursor.execute(sql)
+
+
+def fetch_all(sql: str) -> list[tuple[Any, ...]]:
+    """The rows that `sql`, without parameters, finds (blocking). Raises as `execute`, also where one is damaged."""
+    with own_connection().wrap_database_errors:
+        rows: list[tuple[Any, ...]] = execute(sql).fetchall()
+        return rows

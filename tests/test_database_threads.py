@@ -19,7 +19,7 @@ from metrics.database_thread import DatabaseThread
 from metrics.history.reader import HistoryReader
 from metrics.inquiry import Inquiry
 from metrics.models import DataSource
-from metrics.plain_sql import execute, find_placeholder, own_connection
+from metrics.plain_sql import execute, fetch_all, find_placeholder, own_connection
 
 
 async def until(claim: Callable[[], bool]) -> None:
@@ -277,6 +277,9 @@ def test_what_was_read_beside_the_write_before_the_last_is_too_old(monkeypatch: 
         reader.read_beside()
         slow = reader._beside
         assert await reader.read(20) == CHOSEN
+        for choices, known_at in ((CHOSEN, 900), (DEFAULT_CHOICES, 0)):
+            reader._beside = ReadChoices(choices, time.monotonic() + known_at)
+            assert (reader.age_s < -800) == (choices is CHOSEN)  # it is as new as the last time that it was said
         monkeypatch.setattr(choice_reader, "read_choices", lambda: ReadChoices(DEFAULT_CHOICES, time.monotonic()))
         reader._beside = slow  # it came late, from a write that hung
         assert await reader.read(20) == DEFAULT_CHOICES
@@ -288,6 +291,81 @@ def test_what_was_read_beside_the_write_before_the_last_is_too_old(monkeypatch: 
         reader.read_beside()
         monkeypatch.setattr(choice_reader, "read_choices", lambda: ReadChoices(CHOSEN, time.monotonic()))
         assert await reader.read(20) == CHOSEN
+        await reader.aclose()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("failure", [OperationalError("locked"), ValueError("a kind that a newer release knows")])
+def test_reading_beside_a_write_raises_nothing_and_makes_a_pause_where_it_fails_or_is_slow(
+    monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """What it raised would be taken for a write that failed, and what it waited for would hold up history."""
+    read: list[str] = []
+    works: dict[str, Callable[[], ReadChoices]] = {
+        "fails": lambda: fail(failure),
+        "is slow": lambda: time.sleep(0.3) or ReadChoices(CHOSEN, time.monotonic()),
+        "is well": lambda: ReadChoices(CHOSEN, time.monotonic()),
+    }
+    monkeypatch.setattr(choice_reader, "BESIDE_SLOW_S", 0.2)
+
+    def fail(error: Exception) -> ReadChoices:
+        raise error
+
+    async def run() -> None:
+        reader = ChoiceReader()
+        for name, work in works.items():
+            monkeypatch.setattr(choice_reader, "read_choices", lambda name=name, work=work: read.append(name) or work())
+            reader._beside, reader._beside_from = None, -math.inf
+            for _ in range(3):
+                reader.read_beside()
+            assert (reader._beside is None) == (name == "fails")
+        await reader.aclose()
+
+    asyncio.run(run())
+    assert read == ["fails", "is slow", "is well", "is well", "is well"]
+
+
+def test_an_answer_that_comes_late_is_not_taken_for_newer_than_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was asked for hours ago, and all others since were read beside writes. Then the database hangs."""
+    hang, hang_again = threading.Event(), threading.Event()
+    holds = [hang, hang_again]
+
+    def answer() -> ReadChoices:
+        asked_at = time.monotonic()
+        holds.pop(0).wait(20)
+        return ReadChoices(DEFAULT_CHOICES, asked_at)
+
+    monkeypatch.setattr(choice_reader, "read_choices", answer)
+
+    async def run() -> None:
+        reader = ChoiceReader()
+        assert await reader.read(0.01) == DEFAULT_CHOICES
+        hang.set()
+        await until(lambda: reader._inquiry._call is not None and reader._inquiry._call.future.done())
+        reader._beside = ReadChoices(CHOSEN, time.monotonic())
+        assert await reader.read(0.01) == CHOSEN
+        reader._beside = None
+        assert await reader.read(0.01) == CHOSEN
+        assert reader._failing_since is not None
+        hang_again.set()
+        await reader.aclose()
+
+    asyncio.run(run())
+
+
+def test_what_was_read_beside_a_write_long_ago_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice_reader, "read_choices", lambda: ReadChoices(CHOSEN, time.monotonic()))
+
+    async def run() -> None:
+        reader = ChoiceReader()
+        for age_s, choices in (
+            (choice_reader.BESIDE_FOR_S + 1, CHOSEN),
+            (choice_reader.BESIDE_FOR_S - 1, DEFAULT_CHOICES),
+        ):
+            reader._read_at = reader._wanted_at = -math.inf
+            reader._beside = ReadChoices(DEFAULT_CHOICES, time.monotonic() - age_s)
+            assert await reader.read(20) == choices
         await reader.aclose()
 
     asyncio.run(run())
@@ -320,6 +398,23 @@ def test_work_is_done_in_order_in_one_daemon_thread_though_its_asker_left() -> N
 
     asyncio.run(run())
     assert done == [0, 1, 2]
+
+
+def test_what_a_thread_is_told_is_done_after_what_it_was_asked_and_wakes_nobody() -> None:
+    done: list[str] = []
+
+    async def run() -> None:
+        thread = DaemonThread("test")
+        asked = thread.ask(lambda: done.append("asked"))
+        thread.tell(lambda: done.append("told"))
+        await asked
+        await thread.ask(lambda: done.append("asked again"))
+        thread.close()
+        thread.tell(lambda: done.append("told too late"))
+        join_closed(20)
+
+    asyncio.run(run())
+    assert done == ["asked", "told", "asked again"]
 
 
 def test_the_end_waits_for_threads_that_were_closed_but_for_none_that_hangs() -> None:
@@ -404,6 +499,14 @@ def test_plain_sql_fails_as_djangos_does_and_is_asked_on_each_threads_own_connec
         other.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_cannot_be_fetched_is_djangos_error_too() -> None:
+    damaged = {"sqlite": "SELECT CAST(x'ff' AS TEXT)", "postgresql": "SELECT 1/0"}[connection.vendor]
+    with pytest.raises(DatabaseError):
+        fetch_all(damaged)
+    assert fetch_all("SELECT 1") == [(1,)]
 
 
 def test_questions_to_history_that_hangs_do_not_pile_up() -> None:

@@ -128,6 +128,7 @@ def test_what_is_to_be_done_beside_a_write_is_done_after_it_on_its_connection() 
         for n in range(2):
             add(writer, make_snapshot(START + n), 1)
             await writer.flush()
+            await until(lambda n=n: len(seen) == n + 1)  # type: ignore[misc]
         await writer.aclose()
 
     asyncio.run(run())

@@ -47,19 +47,17 @@ class Store(Protocol):
 class DatabaseStore:
     """History in the database, written in a thread of its own. A Store."""
 
-    def __init__(self, beside: Callable[[], None] = lambda: None) -> None:
-        """`beside`: called in that thread after each write, on its connection; raises nothing."""
+    def __init__(self, beside: Callable[[], None] | None = None) -> None:
+        """`beside`: done there after each write, on the same connection. Nobody waits for it, and it raises nothing."""
         self._beside = beside
         self._thread = DatabaseThread("history-writer")
 
     async def write(self, batch: Sequence[Entry]) -> Refused:
         """See Store."""
-        return await self._thread.ask(lambda: self._write(batch))
-
-    def _write(self, batch: Sequence[Entry]) -> Refused:
-        refused = write(batch)
-        self._beside()
-        return refused
+        written = self._thread.ask(lambda: write(batch))
+        if self._beside is not None:
+            self._thread.tell(self._beside)
+        return await written
 
     async def prune(self, before_ms: int, at_most: int) -> int:
         """See Store."""

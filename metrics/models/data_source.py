@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
@@ -12,7 +13,7 @@ from django.db import models, transaction
 from metrics.catalogue import Group, SourceKind
 from metrics.choices import Choices, SourceChoice
 from metrics.models.source_switch import SourceSwitch, write_setting
-from metrics.plain_sql import execute
+from metrics.plain_sql import fetch_all
 
 GROUPS_BY_KEY = {group.value: group for group in Group}
 
@@ -81,7 +82,7 @@ class DataSource(models.Model):
     @classmethod
     def read_choices(cls) -> Choices:
         """What staff chose, group by group; a group without a row is not in it (blocking). Raises django.db.Error."""
-        return make_choices(*execute(SELECT_CHOICES).fetchall())
+        return make_choices(*fetch_all(SELECT_CHOICES))
 
     @property
     def group_enum(self) -> Group:
@@ -147,8 +148,9 @@ SELECT_CHOICES = f'SELECT "group", kind, max_age_s, use_fallbacks FROM "{DataSou
 @lru_cache(maxsize=2)
 def make_choices(*rows: tuple[str, str, float, bool]) -> Choices:
     """What these rows of SELECT_CHOICES say. At each tick they are nearly always what they were at the one before."""
-    return {
+    choices = {
         group: SourceChoice(group, SourceKind(kind), max_age_s, bool(use_fallbacks))
         for key, kind, max_age_s, use_fallbacks in rows
         if (group := GROUPS_BY_KEY.get(key)) is not None
     }
+    return MappingProxyType(choices)
