@@ -54,9 +54,9 @@ class DaemonThread:
         return answer
 
     def tell(self, work: Callable[[], None]) -> None:
-        """Do `work` (blocking) in the thread, after what was asked before. Nobody is woken when it is done.
+        """Do `work` (blocking) in the thread, after what was asked before. Nobody is woken, or told what came of it.
 
-        It must not raise anything. Once the thread is closed it is not done.
+        Once the thread is closed it is not done.
         """
         if not self._is_closed:
             self._put(Call(work))
@@ -92,7 +92,8 @@ class DaemonThread:
     def _do(self, call: Call) -> None:
         """Called in the thread."""
         if call.loop is None or call.answer is None:
-            self.do(call.work)
+            with suppress(Exception):
+                self.do(call.work)
             return
         settle: Callable[[Any], None]
         try:

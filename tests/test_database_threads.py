@@ -407,6 +407,7 @@ def test_what_a_thread_is_told_is_done_after_what_it_was_asked_and_wakes_nobody(
         thread = DaemonThread("test")
         asked = thread.ask(lambda: done.append("asked"))
         thread.tell(lambda: done.append("told"))
+        thread.tell(lambda: done.remove("what is not there"))
         await asked
         await thread.ask(lambda: done.append("asked again"))
         thread.close()
