@@ -6,7 +6,7 @@ Twisted's reactor where it has not (Daphne), by the first connection at the late
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from time import monotonic
 
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
@@ -93,6 +93,20 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
                 exc_info=failures == 1,
             )
         await asyncio.sleep(RETRY_S)
+
+
+async def end_tasks(tasks: Collection["asyncio.Task[None]"]) -> None:
+    """Cancel `tasks` and wait for their ends, for three seconds at most.
+
+    Who goes on after a second is told again: asyncio.wait_for, with which redis-py sends, loses a cancellation that
+    comes when what it waits for is just done (before Python 3.12). A publisher that did not hear of it kept the lease.
+    """
+    pending = set(tasks)
+    for _ in range(3):
+        for task in pending:
+            task.cancel()
+        if pending:
+            _, pending = await asyncio.wait(pending, timeout=1)
 
 
 class ReceivedByHub:
@@ -239,10 +253,7 @@ class Runtime:
         nothing: under uvicorn both our server and its lifespan ask for it.
         """
         await self.hub.drain(settings.STREAM_DRAIN)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=3)
+        await end_tasks(self._tasks)
         self._tasks.clear()
         publisher, self.publisher = self.publisher, None
         if publisher is not None:

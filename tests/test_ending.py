@@ -1,10 +1,13 @@
 """The end of a process: whatever hangs, it ends, and nothing that was published is lost by it."""
 
+import asyncio
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from streaming.runtime import end_tasks
 from tests.conftest import StartServer
 from tests.postgresql import Postgresql
 from tests.processes import wait_until
@@ -45,3 +48,26 @@ def test_connections_that_said_nothing_yet_hold_up_no_end(start_server: StartSer
         assert server.stop() == 0
         assert "Traceback" not in server.output
         assert (silent.recv(1), half.recv(1)) == (b"", b"")
+
+
+def test_a_task_that_loses_a_cancellation_is_cancelled_again() -> None:
+    """As redis-py's sending does before Python 3.12."""
+    ended: list[str] = []
+
+    async def lose_one() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("at the second")
+
+    async def run() -> None:
+        task = asyncio.create_task(lose_one())
+        await asyncio.sleep(0)
+        await end_tasks([task])
+        assert task.cancelled()
+        await end_tasks([])
+
+    asyncio.run(run())
+    assert ended == ["at the second"]
