@@ -5,6 +5,7 @@ however long they take.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -92,8 +95,10 @@ class DaemonThread:
     def _do(self, call: Call) -> None:
         """Called in the thread."""
         if call.loop is None or call.answer is None:
-            with suppress(Exception):
+            try:
                 self.do(call.work)
+            except Exception as error:  # whatever it is: the thread goes on
+                logger.debug("What %s was told came to nothing: %s", self._name, error)
             return
         settle: Callable[[Any], None]
         try:

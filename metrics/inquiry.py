@@ -91,8 +91,7 @@ class Inquiry(Generic[T]):
         return call.future.result()
 
     def _begin(self) -> Call[T]:
-        asked = self._ask()
-        call = self._call = Call(asked if isinstance(asked, asyncio.Future) else asyncio.ensure_future(asked))
+        call = self._call = Call(asyncio.ensure_future(self._ask()))
         call.future.add_done_callback(call.note_arrival)
         return call
 

@@ -1,6 +1,6 @@
 """SQL for what is asked at each tick: on Django's connection, without what Django has around a cursor for everybody.
 
-Of a snapshot's CPU time that was a sixth: finding the connection of a thread (through asgiref's locals, for each use of
+Of a snapshot's CPU time that was an eighth: finding a thread's connection (through asgiref's locals, for each use of
 `django.db.connection`), making and wrapping a cursor, and writing the placeholders anew in each text. After a pause,
 when nothing of it is in the processor's caches, it takes longer than a database takes to answer.
 """

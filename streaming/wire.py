@@ -64,13 +64,7 @@ class Frame:
 
 def make_layer_message(message: EncodedSnapshot) -> dict[str, Any]:
     """The channel-layer message that carries an encoded snapshot from the publisher to the hubs."""
-    return {
-        "type": "snapshot",
-        "id": message.id,
-        "previous": message.previous,
-        "term": message.term,
-        "text": message.text,
-    }
+    return {"type": "snapshot", **message._asdict()}
 
 
 def read_layer_message(message: Mapping[str, Any]) -> Frame:

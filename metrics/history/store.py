@@ -48,7 +48,7 @@ class DatabaseStore:
     """History in the database, written in a thread of its own. A Store."""
 
     def __init__(self, beside: Callable[[], None] | None = None) -> None:
-        """`beside`: done there after each write, on the same connection. Nobody waits for it, and it raises nothing."""
+        """`beside`: done there after each write, on the same connection; nobody waits for it."""
         self._beside = beside
         self._thread = DatabaseThread("history-writer")
 

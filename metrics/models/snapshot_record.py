@@ -9,8 +9,6 @@ from django.db import models
 from metrics.catalogue import CATALOGUE, METRICS, Group, Metric, Value
 from metrics.snapshot import EncodedSnapshot, Snapshot, format_time, recall_snapshot, to_ms
 
-SOURCE_COLUMNS = {group: group.source_column for group in Group}
-
 
 def make_column(metric: Metric) -> "models.Field[Any, Any]":
     """The typed column that keeps the values of `metric`; null where the snapshot has null, or what stood in for one.
@@ -95,7 +93,7 @@ class SnapshotRecord(models.Model):
             "problems": json.dumps(problems) if problems else "{}",
             "observed": json.dumps(observed) if observed else "{}",
             "stand_ins": json.dumps(stand_ins) if stand_ins else "",
-            **{SOURCE_COLUMNS[group]: str(kind) for group, kind in snapshot.sources.items()},
+            **{group.source_column: str(kind) for group, kind in snapshot.sources.items()},
             **snapshot.values,
             **dict.fromkeys(stand_ins),
         }

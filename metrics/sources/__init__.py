@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 #: Those that may have to be waited for. All but one are asked in a task, so that all are asked at the same time.
-WAITED_FOR = (SourceKind.REDIS, SourceKind.HOST)
+WAITED_FOR = tuple(kind for kind in SourceKind if kind is not SourceKind.MOCK)
 
 
 class Source(Protocol):
