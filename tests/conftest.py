@@ -127,3 +127,10 @@ def postgresql_server() -> Iterator[Postgresql]:
     server = Postgresql()
     yield server
     server.remove()
+
+
+@pytest.fixture
+def no_database_file(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a database what is asked is no file: that there is none is no fault."""
+    if "django_db" not in request.keywords:
+        monkeypatch.setattr("metrics.kept_connection.find_sqlite_file", lambda: None)

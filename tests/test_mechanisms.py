@@ -2,14 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from channels.exceptions import ChannelFull
 from channels.layers import InMemoryChannelLayer
 
-from metrics.inquiry import Inquiry
 from metrics.snapshot import EncodedSnapshot
 from streaming.delivery.eager import begin
 from streaming.durations import Durations
@@ -19,14 +18,6 @@ from streaming.servers import daphne_server
 from streaming.wire import GROUP, make_layer_message
 from tests.hubs import make_hub
 from tests.simulation.loop import SimulatedLoop
-
-
-async def until(claim: Callable[[], bool]) -> None:
-    """Let others run until `claim` is true."""
-    async with asyncio.timeout(20):
-        while not claim():  # noqa: ASYNC110 - any claim, polled
-            await asyncio.sleep(0)
-
 
 # --- ticks ---
 
@@ -66,67 +57,6 @@ def test_a_tick_that_is_hurried_comes_at_once_and_the_others_follow_from_there()
 def test_who_hurries_while_a_tick_is_worked_on_changes_nothing() -> None:
     """That tick does what there is to do: another one right after it would be too soon."""
     assert tick_times([0.0, 2.0, 0.0], hurried_at=4.0) == ([0, 3, 6, 9], 0)
-
-
-# --- questions ---
-
-
-def test_one_question_is_under_way_at_most_and_its_answer_is_shared() -> None:
-    async def run() -> None:
-        asked: list[asyncio.Future[str]] = []
-
-        async def ask() -> str:
-            asked.append(asyncio.get_running_loop().create_future())
-            return await asked[-1]
-
-        inquiry = Inquiry(ask)
-        first, second = (asyncio.create_task(inquiry.answer(20)) for _ in range(2))
-        await until(lambda: len(asked) == 1)
-        with pytest.raises(TimeoutError):
-            await inquiry.answer(0)
-        assert len(asked) == 1
-        asked[0].set_result("the first answer")
-        assert [await first, await second] == ["the first answer"] * 2
-
-        again = asyncio.create_task(inquiry.answer(20))
-        await until(lambda: len(asked) == 2)
-        asked[1].set_result("the second answer")
-        assert await again == "the second answer"
-        assert len(asked) == 2
-
-    asyncio.run(run())
-
-
-def test_a_question_that_fails_says_so_to_who_asked_and_is_asked_again() -> None:
-    async def run() -> None:
-        answers: Iterator[OSError | int] = iter([OSError("away"), 7])
-
-        async def ask() -> int:
-            answer = next(answers)
-            if isinstance(answer, OSError):
-                raise answer
-            return answer
-
-        inquiry = Inquiry(ask)
-        with pytest.raises(OSError, match="away"):
-            await inquiry.answer(1)
-        assert await inquiry.answer(1) == 7
-
-    asyncio.run(run())
-
-
-def test_after_one_has_waited_in_vain_nobody_waits_for_the_same_call_again() -> None:
-    async def run() -> None:
-        never = asyncio.Event()
-        inquiry = Inquiry(never.wait)
-        with pytest.raises(TimeoutError):
-            await inquiry.answer(0.01)
-        async with asyncio.timeout(10):  # 30 s of patience are not used
-            with pytest.raises(TimeoutError, match="no answer in time"):
-                await inquiry.answer(30)
-        await inquiry.aclose()
-
-    asyncio.run(run())
 
 
 # --- eager coroutines ---
